@@ -1,0 +1,82 @@
+"""One attention map: what was written runs down, what was read runs across, a weight is an amount of ink.
+
+`heatmap` is record -> figure. It chooses no layer, groups no tokens and shows nothing by itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from components.palette import INK_SCALE, label, thinned
+from seq2seq.trace import AttentionRecord, Token
+
+ROW_HEIGHT = 24  # pixels
+MAX_ROWS_HEIGHT = 760
+LABELS_HEIGHT = 120
+MAX_COLUMN_LABELS = 48
+MIN_LABEL_HEIGHT = 15
+
+
+def heatmap(record: AttentionRecord, head: int | None = None) -> go.Figure:
+    """The map of one head, or of the mean over heads for None.
+
+    Axes are named by tokens; where there are more than fit, every n-th is named, and pointing at a cell names both
+    of its tokens with their positions.
+    """
+    weights = record.head(head)  # T S
+    gap = 1 if len(record.sources) <= MAX_COLUMN_LABELS else 0
+    rows_height = min(MAX_ROWS_HEIGHT, max(120, ROW_HEIGHT * len(record.targets)))
+    figure = go.Figure(
+        go.Heatmap(
+            z=weights.astype(np.float32),
+            x=_categories(record.sources),
+            y=_categories(record.targets),
+            xgap=gap,
+            ygap=gap,
+            zmin=0.0,
+            zmax=darkest_weight(weights, record.sources),
+            colorscale=INK_SCALE,
+            colorbar={"thickness": 8, "outlinewidth": 0, "tickformat": ".0%", "len": 0.9},
+            hovertemplate="wrote <b>%{y}</b><br>looked at <b>%{x}</b><br>weight %{z:.1%}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        template="none",
+        height=rows_height + LABELS_HEIGHT,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 12},
+        modebar={"remove": ["select", "lasso", "autoScale"]},
+    )
+    figure.update_xaxes(
+        tickangle=-45 if len(record.sources) <= 30 else -90, **_axis(record.sources, MAX_COLUMN_LABELS)
+    )
+    figure.update_yaxes(autorange="reversed", **_axis(record.targets, rows_height // MIN_LABEL_HEIGHT))
+    return figure
+
+
+def darkest_weight(weights: np.ndarray, sources: tuple[Token, ...]) -> float:
+    """The weight that gets full ink: the largest on a real word, as heads often rest on the special tokens."""
+    real = np.array([not token.special for token in sources])
+    return float(weights[:, real].max() if real.any() else weights.max())
+
+
+def _categories(tokens: tuple[Token, ...]) -> list[str]:
+    """A name for each token that no other has, so that a figure keeps repeated words apart."""
+    return [f"{label(token, 40)} ({position})" for position, token in enumerate(tokens, start=1)]
+
+
+def _axis(tokens: tuple[Token, ...], max_labels: int) -> dict:
+    shown = thinned(len(tokens), max_labels)
+    return {
+        "type": "category",
+        "tickmode": "array",
+        "tickvals": list(shown),
+        "ticktext": [label(tokens[position]) for position in shown],
+        "automargin": True,
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "",
+    }

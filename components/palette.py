@@ -1,0 +1,29 @@
+"""What every view of weights shares: the one colour, the scale made of it, and how a token is written on an axis.
+
+The scale runs from clear to the accent, so a weight is an amount of ink on whatever paper lies beneath. One hue of
+rising opacity reads the same to every kind of colour vision, and on a light page as on a dark one. Knows no record.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+
+from seq2seq.trace import Token
+
+ACCENT = (49, 129, 189)  # stands out at 4 to 1 against both white paper and a near-black page
+INK_SCALE = [[0.0, f"rgba{(*ACCENT, 0.0)}"], [1.0, f"rgba{(*ACCENT, 1.0)}"]]
+
+
+def label(token: Token, max_characters: int = 18) -> str:
+    """A token as an axis shows it: its surface, shortened, and safe where a figure would read `<b>` as markup."""
+    text = " ".join(token.text.split()) or "␣"
+    if len(text) > max_characters:
+        text = text[: max_characters - 1] + "…"
+    return html.escape(text)
+
+
+def thinned(count: int, max_labels: int) -> Sequence[int]:
+    """Evenly spaced positions among `count`, at most `max_labels` of them, the first always there."""
+    return range(0, count, max(1, math.ceil(count / max_labels)))

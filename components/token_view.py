@@ -1,0 +1,45 @@
+"""Two texts side by side in the page: point at a word in one, and the words of the other light up by weight.
+
+Here is the record -> data half. The half that runs in the browser is assets/js/token_view.js; it gets every weight
+once and never asks again. A row of weights is sent as bytes relative to its largest, so 100 written by 500 read
+tokens are 67 kB. Knows no layers and no heads beyond the one it is asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+
+from seq2seq.trace import AttentionRecord, Token
+
+
+def token_view(record: AttentionRecord, head: int | None = None) -> dict:
+    """What the browser needs to show `record`.
+
+    Keys: `target` and `source`, each a list of [text before the token, the token, is it special]; `weights`, base64
+    of T x S bytes, row by row; `row_max`, the weight that 255 stands for in each row.
+    """
+    weights = record.head(head)  # T S
+    row_max = weights.max(axis=1, keepdims=True)  # T 1
+    bytes_ = np.round(255 * weights / np.maximum(row_max, 1e-12)).astype(np.uint8)
+    return {
+        "target": _pieces(record.targets, record.target_text),
+        "source": _pieces(record.sources, record.source_text),
+        "weights": base64.b64encode(bytes_.tobytes()).decode("ascii"),
+        "row_max": [round(float(value), 4) for value in row_max[:, 0]],
+    }
+
+
+def _pieces(tokens: tuple[Token, ...], text: str) -> list[list]:
+    """The text cut at its tokens. Where several tokens share a character (its bytes), the first one shows it."""
+    pieces = []
+    shown = 0
+    for token in tokens:
+        if token.special:
+            pieces.append(["", token.text, True])
+        else:
+            start, end = max(shown, token.start), max(shown, token.end)
+            pieces.append([text[shown:start], text[start:end], False])
+            shown = end
+    return pieces

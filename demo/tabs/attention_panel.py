@@ -1,0 +1,64 @@
+"""What the model looked at: the cross-attention of a finished run, as linked texts, as a heat map, as a table.
+
+Choosing a layer asks the engine for that layer; choosing a head or words or tokens only redraws what is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from demo import wording
+from demo.handlers import Handlers, redraw
+from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
+from demo.tabs.widgets import token_view
+
+
+@dataclass(frozen=True)
+class AttentionPanel:
+    frame: gr.Column
+    layer: gr.Dropdown
+    head: gr.Dropdown
+    unit: gr.Radio
+    record: gr.State  # AttentionRecord of the layer that is shown
+    views: list  # token view, heat map, table
+
+
+def attention_panel() -> AttentionPanel:
+    """The widgets, hidden until there is something to show."""
+    with gr.Column(visible=False, elem_classes="attention") as frame:
+        gr.Markdown(f"## {wording.ATTENTION_TITLE}\n\n{wording.ATTENTION_CAVEAT}")
+        with gr.Row(elem_classes="choices"):
+            layer = gr.Dropdown(label=wording.LAYER_LABEL, min_width=120)
+            head = gr.Dropdown(label=wording.HEAD_LABEL, min_width=120)
+            unit = gr.Radio(wording.UNIT_CHOICES, value="words", label=wording.UNIT_LABEL, min_width=120)
+        tokens = token_view()
+        with gr.Accordion(wording.HEATMAP_TITLE, open=True):
+            picture = gr.Plot(show_label=False, container=False, elem_classes="heatmap")
+        with gr.Accordion(wording.TABLE_TITLE, open=False):
+            table = gr.HTML(apply_default_css=False, js_on_load=None)
+    return AttentionPanel(frame, layer, head, unit, gr.State(), [tokens, picture, table])
+
+
+def wire_attention(
+    panel: AttentionPanel, run: gr.State, finished: gr.events.Dependency, handlers: Handlers
+) -> gr.events.Dependency:
+    """Fill the panel when `finished` has left a run, and follow the choices made in it. Returns the filling event."""
+    filled = finished.success(
+        handlers.first_look,
+        [run, panel.unit],
+        [panel.frame, panel.layer, panel.head, panel.record, *panel.views],
+        **MODEL_EVENT,
+    )
+    panel.layer.input(
+        handlers.look, [run, panel.layer, panel.head, panel.unit], [panel.record, *panel.views], **MODEL_EVENT
+    )
+    gr.on(
+        [panel.head.input, panel.unit.input],
+        redraw,
+        [panel.record, panel.head, panel.unit],
+        panel.views,
+        **PAGE_EVENT,
+    )
+    return filled

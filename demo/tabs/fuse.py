@@ -1,0 +1,23 @@
+"""The tab that fuses sentences into one, or splits one into several."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from demo import wording
+from demo.handlers import Handlers
+from demo.tabs.events import PAGE_EVENT
+from demo.tabs.run_panel import run_panel
+
+
+def fuse_tab(handlers: Handlers) -> None:
+    """Add the tab to the page that is being built."""
+    with gr.Tab(wording.TAB_FUSE, id="fuse"):
+        task = gr.Radio(wording.TASK_CHOICES, value="fuse", label=wording.TASK_LABEL, render=False)
+        panel = run_panel(task, ("fuse", "split"), handlers)
+    task.change(
+        handlers.choose_task,
+        [task, panel.model],
+        [panel.text, panel.run, panel.model, *(each.dataset for each in panel.examples.values())],
+        **PAGE_EVENT,
+    )

@@ -1,0 +1,15 @@
+"""The tab that summarizes a text."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from demo import wording
+from demo.handlers import Handlers
+from demo.tabs.run_panel import run_panel
+
+
+def summarize_tab(handlers: Handlers) -> None:
+    """Add the tab to the page that is being built."""
+    with gr.Tab(wording.TAB_SUMMARIZE, id="summarize"):
+        run_panel(gr.State("summarize", render=False), ("summarize",), handlers)

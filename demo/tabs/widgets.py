@@ -1,0 +1,32 @@
+"""The page's two widgets of our own, each a gr.HTML that a script in assets/js fills in the browser.
+
+Text reaches them as data and is set as text, so nothing that a visitor or a model writes is ever read as markup.
+"""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from demo.files import script
+
+
+def result_view(value: dict) -> gr.HTML:
+    """The result as it grows, with copy and download; values are made by `demo.handlers.result`."""
+    return gr.HTML(
+        value,
+        html_template="",
+        js_on_load=script("result"),
+        apply_default_css=False,
+        elem_classes="result",
+    )
+
+
+def token_view() -> gr.HTML:
+    """Two linked texts; values are made by `components.token_view.token_view`."""
+    return gr.HTML(
+        {},
+        html_template="",
+        js_on_load=script("token_view"),
+        apply_default_css=False,
+        elem_classes="token-view",
+    )

@@ -1,0 +1,128 @@
+"""One multi-head attention for every place: self or cross, with or without cache, relative positions, watched or not.
+
+Sources: Vaswani et al. 2017, section 3.2.2; relative positions: Shaw et al. 2018 ("relative_key") and Huang et al.
+2020, method 4 ("relative_key_query"). Knows no stack, no norm and no checkpoint.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from seq2seq.attention.kernel import attend, attend_with_weights
+from seq2seq.attention.tape import tape_for
+
+if TYPE_CHECKING:
+    from seq2seq.generation.cache import LayerCache
+    from seq2seq.trace import AttentionKind
+
+
+class MultiHeadAttention(nn.Module):
+    """Projects to H heads, attends, and projects back. `kind` and `layer` are its address on a tape."""
+
+    def __init__(self, hidden_size: int, num_heads: int, dropout: float, kind: AttentionKind, layer: int):
+        super().__init__()
+        self.num_heads = num_heads
+        self.head_dim = hidden_size // num_heads
+        self.dropout = dropout
+        self.kind = kind
+        self.layer = layer
+        self.query = nn.Linear(hidden_size, hidden_size)
+        self.key = nn.Linear(hidden_size, hidden_size)
+        self.value = nn.Linear(hidden_size, hidden_size)
+        self.output = nn.Linear(hidden_size, hidden_size)
+
+    def heads(self, hidden_states: Tensor) -> Tensor:
+        """B T D -> B H T d"""
+        return hidden_states.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, head_mask: Tensor | None
+    ) -> Tensor:
+        """B H T d, B H S d twice -> B T D. A head's mask scales its weights, so it may as well scale its output."""
+        dropout = self.dropout if self.training else 0.0
+        tape = tape_for(self.kind, self.layer)
+        if tape is None:
+            context = attend(query, key, value, bias, dropout)
+        else:
+            context, weights = attend_with_weights(query, key, value, bias, dropout)
+            tape.weights[self.kind, self.layer] = weights if head_mask is None else weights * head_mask
+        if head_mask is not None:
+            context = context * head_mask
+        return self.output(context.transpose(1, 2).flatten(2))
+
+
+class SelfAttention(MultiHeadAttention):
+    """Every token looks at the tokens of its own sequence."""
+
+    def forward(
+        self,
+        hidden_states: Tensor,  # B T D
+        bias: Tensor | None = None,  # broadcastable to B H T S
+        head_mask: Tensor | None = None,  # H 1 1
+        cache: LayerCache | None = None,
+    ) -> Tensor:  # B T D
+        query = self.heads(self.query(hidden_states))
+        key = self.heads(self.key(hidden_states))
+        value = self.heads(self.value(hidden_states))
+        if cache is not None:
+            key, value = cache.self_attention.append(key, value)
+        return self.attend(query, key, value, self.position_bias(query, key, bias), head_mask)
+
+    def position_bias(self, query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor | None:
+        return bias
+
+
+class RelativeSelfAttention(SelfAttention):
+    """Adds to each score the query's (and the key's) product with an embedding of their distance."""
+
+    def __init__(
+        self, hidden_size: int, num_heads: int, dropout: float, kind: AttentionKind, layer: int,
+        max_positions: int, with_key: bool,
+    ):  # fmt: skip
+        super().__init__(hidden_size, num_heads, dropout, kind, layer)
+        self.max_positions = max_positions
+        self.with_key = with_key
+        self.distance = nn.Embedding(2 * max_positions - 1, self.head_dim)
+
+    def position_bias(self, query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
+        target_length, source_length = query.shape[2], key.shape[2]
+        positions = torch.arange(source_length, device=query.device)
+        distances = positions[-target_length:, None] - positions[None, :] + self.max_positions - 1
+        embedded = self.distance(distances).to(query.dtype)  # T S d
+        scores = torch.einsum("bhtd,tsd->bhts", query, embedded)
+        if self.with_key:
+            scores = scores + torch.einsum("bhsd,tsd->bhts", key, embedded)
+        scores = scores * self.head_dim**-0.5
+        return scores if bias is None else scores + bias
+
+
+class CrossAttention(MultiHeadAttention):
+    """Every target token looks at the source. Keys and values are made once a source and kept in the cache.
+
+    B*K queries may share B sources, as the beams of one text do: the beams join the axis of queries, so that the
+    source is neither copied nor read K times.
+    """
+
+    def forward(
+        self,
+        hidden_states: Tensor,  # B*K T D
+        source: Tensor,  # B S D
+        bias: Tensor | None = None,  # B 1 1 S
+        head_mask: Tensor | None = None,  # H 1 1
+        cache: LayerCache | None = None,
+    ) -> Tensor:  # B*K T D
+        key, value = self.keys_and_values(source, cache)
+        rows, length, width = hidden_states.shape
+        query = self.query(hidden_states).reshape(key.shape[0], -1, width)
+        return self.attend(self.heads(query), key, value, bias, head_mask).reshape(rows, length, width)
+
+    def keys_and_values(self, source: Tensor, cache: LayerCache | None) -> tuple[Tensor, Tensor]:
+        if cache is not None and cache.cross_attention.pair is not None:
+            return cache.cross_attention.pair
+        key, value = self.heads(self.key(source)), self.heads(self.value(source))
+        if cache is not None:
+            cache.cross_attention.set(key, value)
+        return key, value

@@ -1,0 +1,158 @@
+"""The files of a checkpoint's weights: which they are, and the tensors in each, mapped rather than copied.
+
+Safetensors are preferred. A pickle (.bin) is read by torch's restricted unpickler, which builds tensors and
+refuses everything else: nothing in a file is ever executed. Knows no models, and no names but those on file.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from seq2seq.checkpoints.errors import CheckpointError, listed
+from seq2seq.checkpoints.hub import HubOptions, find_file, read_json
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
+INDEX_SUFFIX = ".index.json"
+
+_ZIP_MAGIC = b"PK\x03\x04"
+
+
+class WeightsFile:
+    """One file of weights, on the CPU. Where the format allows, `tensors` are read page by page when used."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.tensors = read_tensors(path)
+        self._converted_bytes = 0
+
+    def take(self, name: str, dtype: torch.dtype | None = None) -> Tensor:
+        """Hands one tensor over, once; floating point numbers as `dtype` if it is given."""
+        tensor = self.tensors.pop(name).detach()
+        if dtype is None or tensor.dtype == dtype or not tensor.is_floating_point():
+            return tensor.contiguous()
+        converted = tensor.to(dtype).contiguous()
+        self._release(tensor.nbytes)
+        return converted
+
+    def _release(self, num_bytes: int) -> None:
+        """A mapping keeps every page that was read until it is closed: open a new one for each tenth read."""
+        self._converted_bytes += num_bytes
+        if is_mappable(self.path) and self._converted_bytes > self.path.stat().st_size // 10:
+            self.tensors = read_tensors(self.path)
+            self._converted_bytes = 0
+
+
+def find_weights(name_or_path: str | Path, **hub_options: Unpack[HubOptions]) -> tuple[Path, ...]:
+    """The paths of all files with weights; CheckpointError if there are none, or one of them is not there."""
+    for filename in WEIGHTS_FILES:
+        path = find_file(name_or_path, filename, **hub_options)
+        if path is not None:
+            return (path,)
+        index = find_file(name_or_path, filename + INDEX_SUFFIX, **hub_options)
+        if index is not None:
+            return _find_shards(name_or_path, index, **hub_options)
+    raise CheckpointError(
+        f"There are no weights in {str(name_or_path)!r}: expected {' or '.join(WEIGHTS_FILES)}, or shards "
+        f"with an index ({WEIGHTS_FILES[0]}{INDEX_SUFFIX}). Check that it is complete; weights of other "
+        "frameworks have to be converted first."
+    )
+
+
+def _find_shards(
+    name_or_path: str | Path, index: Path, **hub_options: Unpack[HubOptions]
+) -> tuple[Path, ...]:
+    weight_map = read_json(index).get("weight_map")
+    shards = list(weight_map.values()) if isinstance(weight_map, dict) else []
+    if not shards or not all(isinstance(shard, str) for shard in shards):
+        raise CheckpointError(
+            f"{index} should say under 'weight_map' in which file each tensor is. Fetch or save it again."
+        )
+    return tuple(_find_shard(name_or_path, index, shard, **hub_options) for shard in sorted(set(shards)))
+
+
+def _find_shard(name_or_path: str | Path, index: Path, shard: str, **hub_options: Unpack[HubOptions]) -> Path:
+    if shard != Path(shard).name or "\\" in shard or shard == "..":
+        raise CheckpointError(
+            f"{index} names the file {shard!r}, which is refused: an index may not lead out of its folder. "
+            "Get the checkpoint from a source that you trust."
+        )
+    path = find_file(name_or_path, shard, **hub_options)
+    if path is None:
+        raise CheckpointError(
+            f"{index} names the file {shard!r}, and there is none beside it. Download the missing shard."
+        )
+    return path
+
+
+def is_mappable(path: Path) -> bool:
+    """Whether tensors can be mapped: in all safetensors, and in pickles in the zip format of torch >= 1.6."""
+    if path.suffix == ".safetensors":
+        return True
+    with path.open("rb") as file:
+        return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a file by its name there; CheckpointError if it is damaged or holds other things."""
+    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load_file(path)
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{path} is cut short, damaged or not a safetensors file ({error}). Download it again."
+        ) from error
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_mappable(path))
+    except Exception as error:  # a damaged pickle can fail in any way
+        raise CheckpointError(_why_refused(path, error)) from error
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            f"{path} should hold a dictionary of tensors, but holds a {type(content).__name__}. Save the "
+            "model's state_dict() instead, best as safetensors."
+        )
+    strangers = [str(name) for name, value in content.items() if not _is_weight(name, value)]
+    if strangers:
+        raise CheckpointError(
+            f"{path} should hold named dense tensors and nothing else, but it also holds "
+            f"{listed(strangers)}. Save the model's state_dict() alone, best as safetensors."
+        )
+    return dict(content)
+
+
+def _is_weight(name: object, value: object) -> bool:
+    return (
+        isinstance(name, str)
+        and isinstance(value, Tensor)
+        and value.layout is torch.strided
+        and value.device.type == "cpu"
+        and not value.is_quantized
+    )
+
+
+def _why_refused(path: Path, error: Exception) -> str:
+    wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if wanted:
+        return (
+            f"{path} holds code or objects besides tensors: it asks for {wanted.group(1)}. Nothing of it was "
+            "run. Do not load it another way: use the checkpoint's safetensors, or ask its author for them."
+        )
+    return (
+        f"{path} is cut short, damaged or not a file of weights ({type(error).__name__}). Nothing of it was "
+        "run. Download it again, best as safetensors."
+    )

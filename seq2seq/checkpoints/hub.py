@@ -1,0 +1,170 @@
+"""Where a checkpoint's files are: in a folder on disk, or in a repository on the Hugging Face Hub.
+
+Downloads, their cache and offline mode (HF_HUB_OFFLINE) are huggingface_hub's; this file turns its many
+failures into one error in plain words. It knows no tensors and nothing of what the files say.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypedDict
+
+from huggingface_hub import hf_hub_download, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HFValidationError,
+    HTTPError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from seq2seq.checkpoints.errors import CheckpointError
+
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+# What went wrong at the Hub -> what to tell the caller. The first row that fits is used.
+_EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
+    (
+        LocalEntryNotFoundError,
+        "{filename} of {name!r} is not in the local cache, and the Hub cannot be asked for it (offline mode, "
+        "or no connection). Connect once so that it can be downloaded, check the spelling if a folder was "
+        "meant, or choose a model that is already on this machine.",
+    ),
+    (
+        GatedRepoError,
+        "The owners of {name!r} on the Hub have to grant access to it. Ask for it on its page there, then "
+        "log in with `hf auth login` or pass token=...",
+    ),
+    (
+        RepositoryNotFoundError,
+        "{name!r} is neither a folder here nor a repository on the Hub that you may see. Check the spelling; "
+        "if the repository is private, log in with `hf auth login` or pass token=...",
+    ),
+    (
+        RevisionNotFoundError,
+        "{name!r} on the Hub has no revision {revision!r}. Check the spelling of the branch, tag or commit, "
+        "or leave `revision` out to get the main branch.",
+    ),
+    (
+        HFValidationError,
+        "There is no folder {name!r}, and it cannot be the id of a repository on the Hub either. Expected "
+        "the path of a folder that holds a checkpoint, or an id such as "
+        "'google/roberta2roberta_L-24_discofuse'. Check the spelling.",
+    ),
+    (
+        Exception,
+        "{filename} of {name!r} could not be fetched from the Hub ({error}). Try again in a while, or choose "
+        "a model that is already on this machine.",
+    ),
+)
+
+
+class HubOptions(TypedDict, total=False):
+    """What `from_pretrained` hands through to `find_file`. A folder on disk heeds only `subfolder`."""
+
+    revision: str | None  # branch, tag or commit; None: main
+    cache_dir: str | Path | None  # None: huggingface_hub's own
+    local_files_only: bool  # True: never ask the network, use what is in the cache
+    token: str | bool | None  # None: the one stored by `hf auth login`, if there is one
+    subfolder: str  # "": the files are at the top
+
+
+def find_file(
+    name_or_path: str | Path,
+    filename: str,
+    *,
+    revision: str | None = None,
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+    token: str | bool | None = None,
+    subfolder: str = "",
+) -> Path | None:
+    """The path of one file of a checkpoint, downloaded if need be; None if the checkpoint has no such file.
+
+    `name_or_path` is a folder, which wins if it exists, or the id of a repository on the Hub ("owner/name").
+    CheckpointError if it is neither, or if the Hub cannot be reached, lacks the revision or denies access.
+    """
+    if Path(name_or_path).is_dir():
+        return _file_in_folder(Path(name_or_path, subfolder), filename)
+    name = str(name_or_path)
+    wanted = f"{subfolder}/{filename}" if subfolder else filename
+    try:
+        _refuse_what_must_be_a_path(name_or_path)
+        found = hf_hub_download(
+            name,
+            wanted,
+            revision=revision,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            token=token,
+        )
+    except LocalEntryNotFoundError as error:
+        if not _is_cached_without(name, wanted, revision, cache_dir):
+            raise _explained(error, name=name, filename=filename) from error
+        return None
+    except EntryNotFoundError:
+        return None
+    except (HTTPError, OSError, HFValidationError) as error:
+        raise _explained(error, name=name, filename=filename, revision=revision) from error
+    return Path(found)
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """The object in a JSON file; CheckpointError that names the file if it holds anything else."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is not valid JSON ({error}). It may have been cut short: fetch or save it again."
+        ) from error
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            f"{path} should hold one JSON object, {{...}}, but holds a {type(content).__name__}. "
+            "Fetch or save the checkpoint again."
+        )
+    return content
+
+
+def _file_in_folder(folder: Path, filename: str) -> Path | None:
+    path = folder / filename
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
+            raise CheckpointError(
+                f"{path} is a git-lfs pointer, not the file itself: the repository was cloned without "
+                f"git-lfs. Run `git lfs install` and `git lfs pull` in {folder}, or download the file."
+            )
+    return path
+
+
+def _refuse_what_must_be_a_path(name_or_path: str | Path) -> None:
+    """What can only have been meant as a path is never looked for on the Hub."""
+    if Path(name_or_path).is_file():
+        raise CheckpointError(
+            f"{str(name_or_path)!r} is a file. Expected the folder that holds the checkpoint, here "
+            f"{str(Path(name_or_path).parent)!r}."
+        )
+    name = str(name_or_path)
+    if isinstance(name_or_path, Path) or name.startswith(("/", ".", "~")) or name.endswith("/"):
+        raise _explained(HFValidationError(name), name=name)
+
+
+def _is_cached_without(name: str, wanted: str, revision: str | None, cache_dir: str | Path | None) -> bool:
+    """Whether this revision is in the cache and is not known to have the file: only then is it a file that
+    the repository lacks, rather than one that has not been downloaded yet."""
+    try:
+        snapshot_download(
+            name, revision=revision, cache_dir=cache_dir, local_files_only=True, allow_patterns=[wanted]
+        )
+    except LocalEntryNotFoundError:
+        return False
+    return True
+
+
+def _explained(error: Exception, **facts: str | None) -> CheckpointError:
+    explanation = next(text for kind, text in _EXPLANATIONS if isinstance(error, kind))
+    return CheckpointError(explanation.format(error=error, **facts))

@@ -1,0 +1,239 @@
+"""Model configurations: plain dataclasses that read and write a checkpoint's config.json.
+
+Names, order and defaults are the documented ones of the reference library, so that its files load unchanged. They are
+not frozen: the documented way to make a decoder is `config.is_decoder = True`. Fields that a file carries beyond
+those we know are kept as attributes and written back, so nothing is lost on the way through.
+
+Knows no models and no tensors.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field, fields
+from functools import wraps
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from seq2seq.checkpoints.hub import find_file, read_json
+from seq2seq.checkpoints.errors import CheckpointError
+
+CONFIG_FILE = "config.json"
+PositionEmbeddingType = Literal["absolute", "relative_key", "relative_key_query"]
+
+
+def open_dataclass(cls: type) -> type:
+    """A dataclass that takes any further keyword arguments too and keeps them as attributes."""
+    cls = dataclass(cls)
+    known = {f.name for f in fields(cls)}
+    plain_init = cls.__init__
+
+    @wraps(plain_init)
+    def __init__(self, *args, **kwargs):
+        plain_init(self, *args, **{name: kwargs[name] for name in kwargs.keys() & known})
+        for name in kwargs.keys() - known:
+            setattr(self, name, kwargs[name])
+
+    cls.__init__ = __init__
+    return cls
+
+
+@dataclass(kw_only=True)
+class PretrainedConfig:
+    """What every configuration shares: the role a stack plays, what a call returns, and the file it lives in."""
+
+    model_type: ClassVar[str] = ""
+    also_reads: ClassVar[frozenset[str]] = frozenset()  # types whose checkpoints this family can start from
+
+    is_decoder: bool = False
+    add_cross_attention: bool = False
+    is_encoder_decoder: bool = False
+    cross_attention_hidden_size: int | None = None
+    tie_word_embeddings: bool = True
+    tie_encoder_decoder: bool = False
+    chunk_size_feed_forward: int = 0
+    output_attentions: bool = False
+    output_hidden_states: bool = False
+    return_dict: bool = True
+    decoder_start_token_id: int | None = None
+    architectures: list[str] | None = None
+    torch_dtype: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A copy as plain data, as config.json holds it."""
+        values = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return {"model_type": self.model_type, **copy.deepcopy(values)}
+
+    def to_json_string(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+
+    def save_pretrained(self, save_directory: str | Path) -> None:
+        """Writes config.json into the folder, which is made if need be."""
+        folder = Path(save_directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CONFIG_FILE).write_text(self.to_json_string(), encoding="utf-8")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], **overrides: Any) -> PretrainedConfig:
+        values = {**values, **overrides}
+        model_type = values.pop("model_type", cls.model_type)
+        if model_type not in {cls.model_type} | cls.also_reads:
+            raise CheckpointError(
+                f"{cls.__name__} describes models of type {cls.model_type!r}, and this configuration is of type "
+                f"{model_type!r}. Load it with the class of that type, or with seq2seq.config.read_config."
+            )
+        try:
+            return cls(**copy.deepcopy(values))
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"This configuration is not one of a {cls.model_type} model: {error}") from error
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> PretrainedConfig:
+        """Reads config.json from a folder or a Hub id; keyword arguments that are not Hub options override fields."""
+        hub_options = take_hub_options(kwargs)
+        return cls.from_dict(read_config_values(pretrained_model_name_or_path, **hub_options), **kwargs)
+
+
+@dataclass(kw_only=True)
+class StackConfig(PretrainedConfig):
+    """A configuration of one transformer stack: checks what has to hold for any of them."""
+
+    def __post_init__(self) -> None:
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"hidden_size ({self.hidden_size}) must be a multiple of num_attention_heads "
+                f"({self.num_attention_heads})."
+            )
+        kinds = PositionEmbeddingType.__args__
+        if self.position_embedding_type not in kinds:
+            raise ValueError(
+                f"position_embedding_type must be one of {', '.join(kinds)}; got {self.position_embedding_type!r}."
+            )
+
+
+@open_dataclass
+class BertGenerationConfig(StackConfig):
+    """BertGeneration (Rothe et al. 2020). The defaults are google/bert_for_seq_generation_L-24_bbc_encoder's."""
+
+    model_type: ClassVar[str] = "bert-generation"
+    also_reads: ClassVar[frozenset[str]] = frozenset({"bert"})
+
+    vocab_size: int = 50358
+    hidden_size: int = 1024
+    num_hidden_layers: int = 24
+    num_attention_heads: int = 16
+    intermediate_size: int = 4096
+    hidden_act: str = "gelu"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 512
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    pad_token_id: int | None = 0
+    bos_token_id: int | None = 2
+    eos_token_id: int | None = 1
+    position_embedding_type: PositionEmbeddingType = "absolute"
+    use_cache: bool = True
+
+
+@open_dataclass
+class BertConfig(StackConfig):
+    """BERT (Devlin et al. 2019). The defaults are google-bert/bert-base-uncased's."""
+
+    model_type: ClassVar[str] = "bert"
+
+    vocab_size: int = 30522
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = "gelu"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    pad_token_id: int | None = 0
+    position_embedding_type: PositionEmbeddingType = "absolute"
+    use_cache: bool = True
+    classifier_dropout: float | None = None
+    bos_token_id: int | None = None
+    eos_token_id: int | None = None
+
+
+@open_dataclass
+class EncoderDecoderConfig(PretrainedConfig):
+    """The pairing of an encoder's and a decoder's configuration, each given as a configuration or its dictionary."""
+
+    model_type: ClassVar[str] = "encoder-decoder"
+
+    encoder: PretrainedConfig | dict[str, Any] = field(default_factory=BertConfig)
+    decoder: PretrainedConfig | dict[str, Any] = field(
+        default_factory=lambda: BertConfig(is_decoder=True, add_cross_attention=True)
+    )
+    pad_token_id: int | None = None
+    is_encoder_decoder: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.encoder, dict):
+            self.encoder = config_from_dict(self.encoder)
+        if isinstance(self.decoder, dict):
+            self.decoder = config_from_dict(self.decoder)
+        width = self.decoder.cross_attention_hidden_size
+        if width is not None and width != self.encoder.hidden_size:
+            raise ValueError(
+                f"The decoder's cross_attention_hidden_size ({width}) must equal the encoder's hidden_size "
+                f"({self.encoder.hidden_size})."
+            )
+
+    @classmethod
+    def from_encoder_decoder_configs(
+        cls, encoder_config: PretrainedConfig, decoder_config: PretrainedConfig, **kwargs: Any
+    ) -> EncoderDecoderConfig:
+        """Pairs two configurations; the decoder's is_decoder and add_cross_attention are switched on in place."""
+        decoder_config.is_decoder = True
+        decoder_config.add_cross_attention = True
+        return cls(encoder=encoder_config.to_dict(), decoder=decoder_config.to_dict(), **kwargs)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "encoder": self.encoder.to_dict(), "decoder": self.decoder.to_dict()}
+
+
+CONFIGS: dict[str, type[PretrainedConfig]] = {
+    config.model_type: config for config in (BertGenerationConfig, BertConfig, EncoderDecoderConfig)
+}
+HUB_OPTIONS = ("revision", "cache_dir", "local_files_only", "token", "subfolder")
+
+
+def take_hub_options(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Moves the arguments that say where to find a checkpoint out of `kwargs`, and returns them."""
+    return {name: kwargs.pop(name) for name in HUB_OPTIONS if name in kwargs}
+
+
+def config_from_dict(values: dict[str, Any], **overrides: Any) -> PretrainedConfig:
+    """The configuration of the class that `model_type` names."""
+    model_type = values.get("model_type")
+    if model_type not in CONFIGS:
+        raise CheckpointError(
+            f"Models of type {model_type!r} are not known here; the known types are {', '.join(CONFIGS)}. "
+            "Choose a checkpoint of one of these families."
+        )
+    return CONFIGS[model_type].from_dict(values, **overrides)
+
+
+def read_config(name_or_path: str | Path, **kwargs: Any) -> PretrainedConfig:
+    """config.json of a folder or a Hub id, as the configuration class that fits it."""
+    hub_options = take_hub_options(kwargs)
+    return config_from_dict(read_config_values(name_or_path, **hub_options), **kwargs)
+
+
+def read_config_values(name_or_path: str | Path, **hub_options: Any) -> dict[str, Any]:
+    path = find_file(name_or_path, CONFIG_FILE, **hub_options)
+    if path is None:
+        raise CheckpointError(
+            f"{name_or_path} has no {CONFIG_FILE}, which says what kind of model it is. "
+            "Give the folder or Hub id of a complete checkpoint."
+        )
+    return read_json(path)

@@ -1,0 +1,17 @@
+"""The public models, under the names that their documentation gives them."""
+
+from seq2seq.config import BertConfig, BertGenerationConfig, EncoderDecoderConfig
+from seq2seq.models.bert import BertLMHeadModel, BertModel
+from seq2seq.models.bert_generation import BertGenerationDecoder, BertGenerationEncoder
+from seq2seq.models.encoder_decoder import EncoderDecoderModel
+
+__all__ = [
+    "BertConfig",
+    "BertGenerationConfig",
+    "BertGenerationDecoder",
+    "BertGenerationEncoder",
+    "BertLMHeadModel",
+    "BertModel",
+    "EncoderDecoderConfig",
+    "EncoderDecoderModel",
+]

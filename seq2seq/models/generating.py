@@ -1,0 +1,160 @@
+"""`model.generate(...)`: a model joined to the search in `generation`, with a cache.
+
+The search asks for the next token's logits and knows nothing else; here those come from a decoder that remembers what
+it has seen, and from a source that is encoded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seq2seq.config import PretrainedConfig
+from seq2seq.generation.cache import KeyValueCache
+from seq2seq.generation.generate import NextToken, generate, generate_steps
+from seq2seq.generation.settings import GenerationConfig
+from seq2seq.generation.steps import GenerateOutput, Step
+from seq2seq.models.heads import LanguageModel
+
+
+@dataclass
+class CachedDecoding:
+    """A decoder as the search sees it (`generation.generate.NextToken`), over B sources and their beams."""
+
+    decoder: LanguageModel
+    source: Tensor | None = None  # B S D
+    source_mask: Tensor | None = None  # B S
+    prompt_mask: Tensor | None = None  # B T of a padded prompt
+    cache: KeyValueCache = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cache = KeyValueCache(len(self.decoder.stack.layers))
+
+    @torch.no_grad()
+    def __call__(self, tokens: Tensor) -> Tensor:
+        """New tokens (N t) after all that came before -> logits (N V) of the token that follows."""
+        attention_mask, position_ids = self.mask_and_positions(tokens)
+        hidden_states = self.decoder.stack.hidden_states(
+            self.decoder.stack.embeddings.word(tokens),
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            encoder_hidden_states=self.source,
+            encoder_attention_mask=self.source_mask,
+            cache=self.cache,
+        )
+        return self.decoder.logits(hidden_states[:, -1])
+
+    def mask_and_positions(self, tokens: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Nothing without a prompt mask; with one, padding stays unseen and positions count real tokens only."""
+        if self.prompt_mask is None:
+            return None, None
+        missing = self.cache.length + tokens.shape[1] - self.prompt_mask.shape[1]
+        self.prompt_mask = torch.nn.functional.pad(self.prompt_mask, (0, missing), value=1)
+        positions = (self.prompt_mask.cumsum(dim=1) - 1).clamp(min=0)
+        return self.prompt_mask, positions[:, -tokens.shape[1] :]
+
+    def reorder(self, rows: Tensor) -> None:
+        self.cache.reorder(rows)
+        if self.prompt_mask is not None:
+            self.prompt_mask = self.prompt_mask[rows]
+
+
+class Generates:
+    """`generate` and `generate_steps` for a model that can say where a search starts."""
+
+    generation_config: GenerationConfig | None = None  # from the checkpoint; None: from the model's configuration
+
+    def start(self, input_ids: Tensor, attention_mask: Tensor | None, config: GenerationConfig, inputs: dict):
+        """The search's first tokens (B t), and the model as the search sees it."""
+        raise AttributeError(f"{type(self).__name__} does not say how its generation starts")
+
+    def generate_steps(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        generation_config: GenerationConfig | None = None,
+        generator: torch.Generator | None = None,
+        num_alternatives: int = 0,
+        **options: Any,
+    ) -> Iterator[Step]:
+        """One Step a token, as it is decided; stop iterating to stop generating. Arguments as in `generate`."""
+        config, inputs = self.settle(generation_config, options)
+        start_ids, next_token = self.start(input_ids, attention_mask, config, inputs)
+        return generate_steps(
+            next_token, start_ids, config, generator=generator, num_alternatives=num_alternatives
+        )
+
+    def generate(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        generation_config: GenerationConfig | None = None,
+        generator: torch.Generator | None = None,
+        **options: Any,
+    ) -> Tensor | GenerateOutput:
+        """Token ids (B * num_return_sequences, T), beginning with the start token, padded after the end.
+
+        Args:
+            input_ids: (B S) and attention_mask (B S): the source, or for a lone decoder the prompt (padded left).
+            generation_config: instead of the model's own; single settings override it by name (num_beams=5 ...).
+            generator: the source of chance where do_sample is on.
+            options: settings by name, and inputs of the forward pass (inputs_embeds, encoder_outputs ...).
+        Returns: the ids, or with `return_dict_in_generate` a GenerateOutput.
+        """
+        config, inputs = self.settle(generation_config, options)
+        start_ids, next_token = self.start(input_ids, attention_mask, config, inputs)
+        output = generate(next_token, start_ids, config, generator=generator)
+        return output if config.return_dict_in_generate else output.sequences
+
+    def settle(
+        self, given: GenerationConfig | None, options: dict[str, Any]
+    ) -> tuple[GenerationConfig, dict[str, Any]]:
+        """The settings of this run, and the options that are not settings but inputs of the model."""
+        base = given or self.generation_config or generation_defaults(self.config)
+        names = base.to_dict().keys()
+        settings = {name: value for name, value in options.items() if name in names}
+        inputs = {name: value for name, value in options.items() if name not in names}
+        return base.merged(**settings), inputs
+
+
+class GeneratesFromPrompt(Generates):
+    """A lone decoder goes on from a prompt, whose padding is on the left."""
+
+    def start(self, input_ids, attention_mask, config, inputs):
+        source = inputs.pop("encoder_hidden_states", None)
+        source_mask = inputs.pop("encoder_attention_mask", None)
+        refuse_unknown(inputs)
+        if input_ids is None:
+            input_ids = torch.full((1, 1), first_token(config), device=self.device)
+        return input_ids, CachedDecoding(self, source, source_mask, prompt_mask=attention_mask)
+
+
+def generation_defaults(config: PretrainedConfig) -> GenerationConfig:
+    """Settings as older checkpoints hold them: in config.json, the pair's own before its decoder's."""
+    decoder = getattr(config, "decoder", None)
+    values = vars(decoder) if decoder is not None else {}
+    values = values | {name: value for name, value in vars(config).items() if value is not None}
+    return GenerationConfig.from_dict(values)
+
+
+def first_token(config: GenerationConfig) -> int:
+    """decoder_start_token_id, or else bos_token_id."""
+    token = config.bos_token_id if config.decoder_start_token_id is None else config.decoder_start_token_id
+    if token is None:
+        raise ValueError(
+            "Generation needs a token to start from: set decoder_start_token_id (or bos_token_id) in the model's "
+            "configuration, or pass it to generate."
+        )
+    return token
+
+
+def refuse_unknown(inputs: dict[str, Any]) -> None:
+    if inputs:
+        raise ValueError(
+            f"generate does not know {', '.join(sorted(inputs))}. Check the spelling; the settings are "
+            f"{', '.join(GenerationConfig().to_dict())}."
+        )

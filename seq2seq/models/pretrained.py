@@ -1,0 +1,134 @@
+"""What every public model can do: be made from a configuration, be loaded from a checkpoint, and be saved as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import nn
+
+from seq2seq.checkpoints.load import load_weights
+from seq2seq.checkpoints.names import NameTable
+from seq2seq.checkpoints.save import save_weights
+from seq2seq.config import PretrainedConfig, take_hub_options
+
+Model = TypeVar("Model", bound="PreTrainedModel")
+
+
+class PreTrainedModel(nn.Module):
+    """A torch module with a configuration, a table of the names its weights have in checkpoints, and its ties."""
+
+    config_class: ClassVar[type[PretrainedConfig]]
+
+    def __init__(self, config: PretrainedConfig):
+        super().__init__()
+        if not isinstance(config, self.config_class):
+            raise ValueError(
+                f"{type(self).__name__} is made from a {self.config_class.__name__}, not from a "
+                f"{type(config).__name__}."
+            )
+        self.config = config
+
+    @classmethod
+    def names(cls, config: PretrainedConfig) -> NameTable:
+        """The names of this model's weights in a checkpoint, and ours."""
+        raise AttributeError(f"{cls.__name__} has no table of checkpoint names")
+
+    def ties(self) -> Mapping[str, str]:
+        """Our names of parameters that are another parameter under a second name: second name -> first name."""
+        return {}
+
+    def is_new_in_warm_start(self, name: str) -> bool:
+        """Whether a checkpoint of a bare or headless stack may lack this parameter, which then starts fresh."""
+        return False
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    def num_parameters(self) -> int:
+        """Parameters, tied ones counted once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def post_init(self) -> None:
+        """Draws the initial weights and ties what is tied; the last line of every public class's constructor."""
+        for module in self.modules():
+            init_weights(module, self.config)
+        self.tie_weights()
+
+    def tie_weights(self) -> None:
+        for second, first in self.ties().items():
+            owner, _, attribute = second.rpartition(".")
+            setattr(self.get_submodule(owner), attribute, self.get_parameter(first))
+
+    @classmethod
+    def from_pretrained(
+        cls: type[Model],
+        pretrained_model_name_or_path: str | Path,
+        *,
+        config: PretrainedConfig | None = None,
+        dtype: torch.dtype | None = None,
+        torch_dtype: torch.dtype | None = None,
+        **kwargs: Any,
+    ) -> Model:
+        """Loads a checkpoint from a folder or a Hub id, in evaluation mode; nothing in it is ever executed.
+
+        Args: config, instead of the checkpoint's own; dtype (or torch_dtype, its older name), instead of the stored
+        one; revision, cache_dir, local_files_only, token and subfolder say where to look; any other argument
+        overrides a field of the configuration.
+        Raises: CheckpointError, which names the file and the tensor, and says what to do.
+        """
+        hub_options = take_hub_options(kwargs)
+        if config is None:
+            config = cls.config_class.from_pretrained(pretrained_model_name_or_path, **hub_options, **kwargs)
+        with torch.device("meta"):
+            model = cls(config)
+        report = load_weights(
+            model,
+            pretrained_model_name_or_path,
+            cls.names(config),
+            dtype=dtype or torch_dtype,
+            tied=model.ties(),
+            may_be_missing=model.is_new_in_warm_start,
+            **hub_options,
+        )
+        model.materialise(report.new, dtype or torch_dtype)
+        model.tie_weights()
+        return model.eval()
+
+    def materialise(self, names: tuple[str, ...], dtype: torch.dtype | None) -> None:
+        """Gives parameters that the checkpoint lacks their initial weights."""
+        for owner in {name.rpartition(".")[0] for name in names}:
+            module = self.get_submodule(owner)
+            module.to_empty(device="cpu").to(dtype or torch.float32)
+            init_weights(module, self.config)
+
+    def save_pretrained(self, save_directory: str | Path, *, max_shard_size: int = 9_500_000) -> None:
+        """Writes config.json and safetensors shards that the reference library loads too."""
+        self.config.architectures = [type(self).__name__]
+        self.config.torch_dtype = str(self.dtype).removeprefix("torch.")
+        self.config.save_pretrained(save_directory)
+        save_weights(self, save_directory, self.names(self.config), max_shard_size=max_shard_size)
+
+
+def init_weights(module: nn.Module, config: PretrainedConfig) -> None:
+    """BERT's initial weights: normal with initializer_range, biases zero, norms one, padding zero."""
+    std = getattr(config, "initializer_range", 0.02)
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=std)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=std)
+        if module.padding_idx is not None:
+            with torch.no_grad():
+                module.weight[module.padding_idx].zero_()
+    elif isinstance(module, nn.LayerNorm):
+        nn.init.ones_(module.weight)
+        nn.init.zeros_(module.bias)

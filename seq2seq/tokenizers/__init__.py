@@ -1,0 +1,13 @@
+"""Text to token ids and back: SentencePiece and WordPiece behind one class, `Tokenizer`.
+
+Ids, arguments and files are those of the reference library; every token's character span in the original text is
+there as well. Knows no models.
+"""
+
+from seq2seq.tokenizers.auto import load_tokenizer
+from seq2seq.tokenizers.base import Tokenizer
+from seq2seq.tokenizers.encoding import Encoding
+from seq2seq.tokenizers.sentencepiece import BertGenerationTokenizer
+from seq2seq.tokenizers.wordpiece import BertTokenizer
+
+__all__ = ["BertGenerationTokenizer", "BertTokenizer", "Encoding", "Tokenizer", "load_tokenizer"]

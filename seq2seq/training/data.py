@@ -1,0 +1,74 @@
+"""Training pairs from the public data sets, each under the task that it teaches.
+
+A data set of fusion pairs teaches splitting too, read backwards. Rows whose target says what the source does not, by
+the share of its words that the source lacks, are left out: they would teach invention.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Pair:
+    task: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """One file of a mix: which task it teaches, how many times it is read, and how much its targets may invent."""
+
+    task: str
+    file: str  # "fusion/wikisplit" for fusion/wikisplit.train.jsonl.gz
+    times: float = 1.0
+    max_new_words: float = 1.0  # share of the target's words that the source lacks
+    max_source_words: int = 300
+
+
+def read_rows(path: Path) -> Iterator[dict]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def read_pairs(data: Path, ingredient: Ingredient, part: str = "train") -> list[Pair]:
+    """The pairs of one file; `part` is train or dev."""
+    pairs = []
+    for row in read_rows(data / f"{ingredient.file}.{part}.jsonl.gz"):
+        source, target = row["source"].strip(), row["target"].strip()
+        if ingredient.task == "split":
+            source, target = target, source
+        pairs.append(Pair(ingredient.task, source, target))
+    return pairs
+
+
+def is_sound(pair: Pair, ingredient: Ingredient) -> bool:
+    """Whether a pair is fit to learn from: neither side empty, not too long, numbers kept, little invented."""
+    source_words = set(WORD.findall(pair.source.lower()))
+    target_words = WORD.findall(pair.target.lower())
+    if not source_words or not target_words or len(pair.source.split()) > ingredient.max_source_words:
+        return False
+    new = [word for word in target_words if word not in source_words]
+    return not any(word.isdigit() for word in new) and len(new) <= ingredient.max_new_words * len(target_words)
+
+
+def mix(data: Path, ingredients: tuple[Ingredient, ...], seed: int) -> list[Pair]:
+    """Every ingredient as many times as it asks for, shuffled."""
+    chance = random.Random(seed)
+    pairs: list[Pair] = []
+    for ingredient in ingredients:
+        sound = [pair for pair in read_pairs(data, ingredient) if is_sound(pair, ingredient)]
+        whole, part = divmod(ingredient.times, 1)
+        pairs += sound * int(whole) + chance.sample(sound, int(part * len(sound)))
+    chance.shuffle(pairs)
+    return pairs

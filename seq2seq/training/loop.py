@@ -1,0 +1,173 @@
+"""The training loop: bfloat16 autocast, warm-up and linear decay, gradient clipping, validation, best kept, resumable.
+
+A run lives in a folder: `state.pt` holds all that a killed run needs to go on as if nothing had happened, `best/` the
+checkpoint with the lowest validation loss so far, `log.jsonl` one line a validation.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from seq2seq.models import EncoderDecoderModel
+from seq2seq.training.batches import Example, batches, collate
+
+STATE_FILE, BEST_FOLDER, LOG_FILE = "state.pt", "best", "log.jsonl"
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    num_steps: int
+    learning_rate: float = 5e-4
+    warmup_steps: int = 150
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    batch_cost: int = 4000  # see Example.cost
+    validate_every: int = 250
+    seed: int = 0
+
+
+@dataclass
+class Progress:
+    """Where a run stands; saved with its weights."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_loss: float = math.inf
+
+
+def train(
+    model: EncoderDecoderModel,
+    examples: list[Example],
+    dev: list[Example],
+    settings: TrainingSettings,
+    folder: Path,
+) -> Progress:
+    """Trains in place until num_steps, from where `folder` left off if it holds a state."""
+    folder.mkdir(parents=True, exist_ok=True)
+    optimizer = torch.optim.AdamW(grouped(model, settings.weight_decay), lr=settings.learning_rate, fused=True)
+    progress = restore(folder / STATE_FILE, model, optimizer)
+    torch.manual_seed(settings.seed + progress.step)
+    model.train()
+    running = None
+    bar = tqdm(total=settings.num_steps, initial=progress.step, unit="step", smoothing=0.05)
+    for group in endless(examples, settings, progress.step):
+        if progress.step >= settings.num_steps:
+            break
+        started = time.monotonic()
+        loss = update(model, optimizer, group, settings, progress.step)
+        progress.step += 1
+        progress.seconds += time.monotonic() - started
+        running = loss if running is None else 0.98 * running + 0.02 * loss
+        bar.set_postfix(loss=f"{running:.3f}", refresh=False)
+        bar.update()
+        if progress.step % settings.validate_every == 0 or progress.step == settings.num_steps:
+            validate_and_save(model, optimizer, dev, settings, progress, folder, running)
+    bar.close()
+    return progress
+
+
+def grouped(model: EncoderDecoderModel, weight_decay: float) -> list[dict]:
+    """Matrices decay towards zero; biases and norms do not."""
+    parameters = list(model.parameters())
+    return [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+
+
+def endless(examples: list[Example], settings: TrainingSettings, step: int) -> Iterator[list[Example]]:
+    """Batches of epoch after epoch, from the one that comes at `step`."""
+    epoch = 0
+    while True:
+        groups = batches(examples, settings.batch_cost, settings.seed + epoch)
+        yield from groups[step:]
+        step = max(0, step - len(groups))
+        epoch += 1
+
+
+def learning_rate(settings: TrainingSettings, step: int) -> float:
+    """Up linearly over the warm-up, then down linearly to zero."""
+    rise = (step + 1) / settings.warmup_steps
+    fall = (settings.num_steps - step) / max(1, settings.num_steps - settings.warmup_steps)
+    return settings.learning_rate * min(rise, fall)
+
+
+def update(
+    model: EncoderDecoderModel, optimizer: torch.optim.Optimizer, group: list[Example],
+    settings: TrainingSettings, step: int,
+) -> float:  # fmt: skip
+    for parameters in optimizer.param_groups:
+        parameters["lr"] = learning_rate(settings, step)
+    loss = batch_loss(model, group)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return loss.item()
+
+
+def batch_loss(model: EncoderDecoderModel, group: list[Example]) -> torch.Tensor:
+    batch = collate(group, model.config.pad_token_id).to(model.device)
+    with torch.autocast(model.device.type, dtype=torch.bfloat16):
+        return model(
+            input_ids=batch.input_ids, attention_mask=batch.attention_mask, labels=batch.labels, use_cache=False
+        ).loss
+
+
+@torch.no_grad()
+def validation_losses(model: EncoderDecoderModel, dev: list[Example], batch_cost: int) -> dict[str, float]:
+    """Mean loss a token of each task's dev pairs."""
+    model.eval()
+    sums: dict[str, float] = {}
+    tokens: dict[str, int] = {}
+    for task in sorted({example.task for example in dev}):
+        for group in batches([example for example in dev if example.task == task], batch_cost, seed=0):
+            count = sum(len(example.target_ids) for example in group)
+            sums[task] = sums.get(task, 0.0) + batch_loss(model, group).item() * count
+            tokens[task] = tokens.get(task, 0) + count
+    model.train()
+    return {task: sums[task] / tokens[task] for task in sums}
+
+
+def validate_and_save(
+    model: EncoderDecoderModel, optimizer: torch.optim.Optimizer, dev: list[Example],
+    settings: TrainingSettings, progress: Progress, folder: Path, train_loss: float,
+) -> None:  # fmt: skip
+    losses = validation_losses(model, dev, settings.batch_cost)
+    mean = sum(losses.values()) / len(losses)
+    if mean < progress.best_loss:
+        progress.best_loss = mean
+        model.save_pretrained(folder / BEST_FOLDER)
+    save_state(folder / STATE_FILE, model, optimizer, progress)
+    entry = {"step": progress.step, "minutes": round(progress.seconds / 60, 1), "train": round(train_loss, 4)}
+    entry["dev"] = {task: round(loss, 4) for task, loss in losses.items()}
+    with open(folder / LOG_FILE, "a", encoding="utf-8") as log:
+        log.write(json.dumps(entry) + "\n")
+    tqdm.write(json.dumps(entry))
+
+
+def save_state(
+    path: Path, model: EncoderDecoderModel, optimizer: torch.optim.Optimizer, progress: Progress
+) -> None:
+    """Written beside and renamed, so that a kill in the middle leaves the state before."""
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "progress": vars(progress)}
+    torch.save(state, path.with_suffix(".tmp"))
+    os.replace(path.with_suffix(".tmp"), path)
+
+
+def restore(path: Path, model: EncoderDecoderModel, optimizer: torch.optim.Optimizer) -> Progress:
+    if not path.exists():
+        return Progress()
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return Progress(**state["progress"])

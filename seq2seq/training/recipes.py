@@ -1,0 +1,57 @@
+"""The recipes of the embedded checkpoints, as data: what each is trained on, for how long, and what it is told to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seq2seq.training.data import Ingredient
+from seq2seq.training.loop import TrainingSettings
+
+PROMPTS = {"fuse": "<fuse>", "split": "<split>", "summarize": "<summarize>"}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One checkpoint. `prompts` is the piece that each task's sources begin with."""
+
+    name: str
+    title: str
+    ingredients: tuple[Ingredient, ...]
+    dev: tuple[Ingredient, ...]
+    vocab_size: int
+    settings: TrainingSettings
+    prompts: dict[str, str]
+    generation: dict[str, dict[str, int | float]]  # by task, on top of the search's defaults
+
+
+SMALL = Recipe(
+    name="small",
+    title="Gloss small",
+    ingredients=(
+        Ingredient("fuse", "fusion/wikisplit", times=2, max_new_words=0.25),
+        Ingredient("fuse", "fusion/minwiki_matchvp", max_new_words=0.25),
+        Ingredient("fuse", "fusion/rule_discofuse_style", times=0.6, max_new_words=0.25),
+        Ingredient("fuse", "fusion/desse_essays", max_new_words=0.25),
+        Ingredient("split", "fusion/wikisplit", times=2, max_new_words=0.25),
+        Ingredient("split", "fusion/minwiki_matchvp", times=0.5, max_new_words=0.25),
+        Ingredient("split", "fusion/desse_essays", max_new_words=0.25),
+        Ingredient("summarize", "summarization/guardian_rss_standfirst", max_new_words=0.4),
+        Ingredient("summarize", "summarization/scitldr_abstract", max_new_words=0.3),
+        Ingredient("summarize", "summarization/bbc2004_first_sentence", max_new_words=0.4),
+    ),
+    dev=(
+        Ingredient("fuse", "fusion/wikisplit"),
+        Ingredient("split", "fusion/wikisplit"),
+        Ingredient("summarize", "summarization/guardian_rss_standfirst"),
+    ),
+    vocab_size=16000,
+    settings=TrainingSettings(num_steps=3000, learning_rate=5e-4, warmup_steps=150, batch_cost=4400),
+    prompts=PROMPTS,
+    generation={
+        "fuse": {"num_beams": 1, "max_new_tokens": 192},
+        "split": {"num_beams": 1, "max_new_tokens": 192},
+        "summarize": {"num_beams": 4, "max_new_tokens": 96, "no_repeat_ngram_size": 3, "length_penalty": 1.0},
+    },
+)
+
+RECIPES = {recipe.name: recipe for recipe in (SMALL,)}
