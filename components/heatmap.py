@@ -21,11 +21,11 @@ MIN_LABEL_HEIGHT = 15
 def heatmap(record: AttentionRecord, head: int | None = None) -> go.Figure:
     """The map of one head, or of the mean over heads for None.
 
-    Axes are named by tokens; where there are more than fit, every n-th is named, and pointing at a cell names both
-    of its tokens with their positions.
+    Axes are named by tokens; where there are more than fit, every n-th is named, and pointing at a cell names
+    both of its tokens with their positions.
     """
     weights = record.head(head)  # T S
-    gap = 1 if len(record.sources) <= MAX_COLUMN_LABELS else 0
+    gap = 1 if max(weights.shape) <= MAX_COLUMN_LABELS else 0
     rows_height = min(MAX_ROWS_HEIGHT, max(120, ROW_HEIGHT * len(record.targets)))
     figure = go.Figure(
         go.Heatmap(
@@ -37,7 +37,7 @@ def heatmap(record: AttentionRecord, head: int | None = None) -> go.Figure:
             zmin=0.0,
             zmax=darkest_weight(weights, record.sources),
             colorscale=INK_SCALE,
-            colorbar={"thickness": 8, "outlinewidth": 0, "tickformat": ".0%", "len": 0.9},
+            colorbar={"thickness": 8, "outlinewidth": 0, "tickformat": ".1~%", "len": 0.9},
             hovertemplate="wrote <b>%{y}</b><br>looked at <b>%{x}</b><br>weight %{z:.1%}<extra></extra>",
         )
     )
@@ -58,7 +58,7 @@ def heatmap(record: AttentionRecord, head: int | None = None) -> go.Figure:
 
 
 def darkest_weight(weights: np.ndarray, sources: tuple[Token, ...]) -> float:
-    """The weight that gets full ink: the largest on a real word, as heads often rest on the special tokens."""
+    """The weight that gets full ink: the largest on a real word, as heads often rest on special tokens."""
     real = np.array([not token.special for token in sources])
     return float(weights[:, real].max() if real.any() else weights.max())
 

@@ -15,7 +15,7 @@ NUM_LINKS = 3
 
 
 def links_table(record: AttentionRecord, head: int | None = None) -> str:
-    """A table with a row for each target token: the token, and its strongest source tokens with their weights."""
+    """A table with a row for each target token: its text, and its strongest sources with their weights."""
     weights = record.head(head)  # T S
     rows = "".join(
         f"<tr><th scope='row' dir='auto'>{html.escape(target.text)}</th>{_cells(record, row)}</tr>"

@@ -1,7 +1,8 @@
-"""What every view of weights shares: the one colour, the scale made of it, and how a token is written on an axis.
+"""What every view of weights shares: one colour, the scale made of it, and how a token is written on an axis.
 
-The scale runs from clear to the accent, so a weight is an amount of ink on whatever paper lies beneath. One hue of
-rising opacity reads the same to every kind of colour vision, and on a light page as on a dark one. Knows no record.
+The scale runs from clear to the accent, so a weight is an amount of ink on whatever paper lies beneath. One
+hue of rising opacity reads the same to every kind of colour vision, on a light page and on a dark one. Knows
+no record.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ INK_SCALE = [[0.0, f"rgba{(*ACCENT, 0.0)}"], [1.0, f"rgba{(*ACCENT, 1.0)}"]]
 
 
 def label(token: Token, max_characters: int = 18) -> str:
-    """A token as an axis shows it: its surface, shortened, and safe where a figure would read `<b>` as markup."""
+    """A token as an axis shows it: shortened, and safe where a figure would read `<b>` as markup."""
     text = " ".join(token.text.split()) or "␣"
     if len(text) > max_characters:
         text = text[: max_characters - 1] + "…"

@@ -1,8 +1,8 @@
 """Two texts side by side in the page: point at a word in one, and the words of the other light up by weight.
 
-Here is the record -> data half. The half that runs in the browser is assets/js/token_view.js; it gets every weight
-once and never asks again. A row of weights is sent as bytes relative to its largest, so 100 written by 500 read
-tokens are 67 kB. Knows no layers and no heads beyond the one it is asked for.
+Here is the record -> data half. The half that runs in the browser is assets/js/token_view.js; it gets every
+weight once and never asks again. A row of weights is sent as bytes relative to its largest, so 100 written by
+500 read tokens are 67 kB. Knows no layers and no heads beyond the one it is asked for.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from seq2seq.trace import AttentionRecord, Token
 def token_view(record: AttentionRecord, head: int | None = None) -> dict:
     """What the browser needs to show `record`.
 
-    Keys: `target` and `source`, each a list of [text before the token, the token, is it special]; `weights`, base64
-    of T x S bytes, row by row; `row_max`, the weight that 255 stands for in each row.
+    Keys: `target` and `source`, each a list of [text before the token, the token, is it special]; `weights`,
+    base64 of T x S bytes, row by row; `row_max`, the weight that 255 stands for in each row.
     """
     weights = record.head(head)  # T S
     row_max = weights.max(axis=1, keepdims=True)  # T 1
@@ -32,7 +32,7 @@ def token_view(record: AttentionRecord, head: int | None = None) -> dict:
 
 
 def _pieces(tokens: tuple[Token, ...], text: str) -> list[list]:
-    """The text cut at its tokens. Where several tokens share a character (its bytes), the first one shows it."""
+    """The text cut at its tokens. Where several tokens share a character (its bytes), the first shows it."""
     pieces = []
     shown = 0
     for token in tokens:

@@ -5,7 +5,7 @@ Annotations are real objects here, not strings, because Gradio derives each endp
 
 from collections.abc import Iterator
 
-from demo.handlers import in_plain_words
+from demo.handlers import chosen_card, in_plain_words
 from seq2seq.engine import Engine
 from seq2seq.tasks import GenerationSettings, Task
 
@@ -31,7 +31,7 @@ class Endpoint:
         length_penalty: float | None = None,
         no_repeat_ngram_size: int | None = None,
         repetition_penalty: float | None = None,
-        seed: int | None = None,
+        seed: int = 0,
     ) -> Iterator[str]:
         """Yields the whole output so far each time it grows; the last is the result.
 
@@ -51,5 +51,6 @@ class Endpoint:
             seed=seed,
         )
         with in_plain_words():
-            for generated in self.engine.run(self.task, text, model, settings):
+            card = chosen_card(self.engine, self.task, model)
+            for generated in self.engine.run(self.task, text, card.name, settings):
                 yield generated.text

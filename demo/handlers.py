@@ -1,7 +1,7 @@
-"""Between the widgets and the engine: plain values in, plain values out. The only place where an error is told.
+"""Between the widgets and the engine: plain values in, plain values out. The one place where errors are told.
 
-Nothing about a visitor lives here; what a visitor's page must remember goes in and out as an argument. Knows no
-widgets, no layout and no tensors.
+Nothing about a visitor lives here; what a visitor's page must remember goes in and out as an argument. Knows
+no layout and no tensors.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import html
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 import gradio as gr
@@ -20,16 +20,14 @@ from components.heatmap import heatmap
 from components.links_table import links_table
 from components.token_view import token_view
 from demo import wording
+from demo.setting_fields import read_settings
 from seq2seq.engine import Engine, ModelCard
-from seq2seq.tasks import GenerationSettings, InputError, Task
+from seq2seq.tasks import InputError, Task
 from seq2seq.trace import AttentionRecord, by_words
 
 log = logging.getLogger(__name__)
 
-SETTING_NAMES = tuple(field.name for field in fields(GenerationSettings))
 MEAN_HEAD = -1  # the value of the choice "mean of all heads"
-BUTTONS_IDLE = (gr.update(interactive=True), gr.update(interactive=False))  # run, cancel
-BUTTONS_BUSY = (gr.update(interactive=False), gr.update(interactive=True))
 Unit = Literal["words", "tokens"]
 Views = tuple[dict, go.Figure, str]  # token view, heat map, table
 
@@ -65,7 +63,7 @@ def result(
 
 
 def explain(error: Exception) -> str:
-    """An error in the visitor's words. What nobody foresaw goes to the log in full, and to the visitor as an apology."""
+    """An error in the visitor's words. What nobody foresaw is logged in full and apologized for."""
     if isinstance(error, InputError):
         return str(error)
     log.error("unexpected error", exc_info=error)
@@ -74,7 +72,7 @@ def explain(error: Exception) -> str:
 
 @contextmanager
 def in_plain_words() -> Iterator[None]:
-    """Turn whatever goes wrong inside into a notice that the page, or the caller of an endpoint, gets to read."""
+    """Turn whatever goes wrong inside into a notice that the page, or the caller of an endpoint, can show."""
     try:
         yield
     except Exception as error:
@@ -91,19 +89,37 @@ def redraw(record: AttentionRecord | None, head: int, unit: Unit) -> Views:
         return token_view(shown, chosen), heatmap(shown, chosen), links_table(shown, chosen)
 
 
+def chosen_card(engine: Engine, task: Task, model: str | None) -> ModelCard:
+    """The model that a visitor asked for, or the task's first.
+
+    Only what the host offers: an engine would also load any folder or Hub id that it is given.
+    """
+    if model is None:
+        return engine.card(task)
+    cards = {card.name: card for card in engine.models(task)}
+    if model not in cards:
+        raise InputError(wording.no_such_model(model, cards))
+    return cards[model]
+
+
+def buttons(running: bool) -> tuple[dict, dict]:
+    """Run and Cancel: one of them can be pressed."""
+    return gr.update(interactive=not running), gr.update(interactive=running)
+
+
 def begin(task: Task) -> tuple:
     """Run was pressed: the buttons, an empty result, no finished run, and no pictures of an older one."""
-    return *BUTTONS_BUSY, result(task, running=True), None, gr.update(visible=False)
+    return *buttons(running=True), result(task, running=True), None, gr.update(visible=False)
 
 
-def end() -> tuple:
-    """A run is over, however it ended: the buttons."""
-    return BUTTONS_IDLE
+def end(shown: dict) -> tuple:
+    """A run is over, however it ended: the buttons, and the result as it stands."""
+    return *buttons(running=False), {**shown, "running": False}
 
 
 def cancelled(shown: dict) -> tuple:
     """A visitor cancelled: the buttons, and the result as far as it came."""
-    return *BUTTONS_IDLE, {**shown, "notes": [wording.STOPPED], "running": False}
+    return *buttons(running=False), {**shown, "notes": [wording.STOPPED], "running": False}
 
 
 class Handlers:
@@ -112,18 +128,14 @@ class Handlers:
     def __init__(self, engine: Engine):
         self.engine = engine
 
-    def card(self, task: Task, model: str | None) -> ModelCard:
-        """The chosen model's card; the task's first model where none is chosen."""
-        cards = self.engine.models(task)
-        return next((card for card in cards if card.name == model), cards[0])
-
     def model_options(self, task: Task, model: str | None = None) -> dict:
         """Choices and value for the list of models, keeping `model` where the task has it."""
-        choices = [wording.model_choice(card) for card in self.engine.models(task)]
-        return {"choices": choices, "value": self.card(task, model).name}
+        cards = self.engine.models(task)
+        kept = model if model in {card.name for card in cards} else self.engine.card(task).name
+        return {"choices": [wording.model_choice(card) for card in cards], "value": kept}
 
     def choose_task(self, task: Task, model: str | None) -> tuple:
-        """Another task was chosen: the text box's hint, the run button, the models, and each choice's examples."""
+        """Another task was chosen: the text box's hint, the run button, the models, the examples."""
         return (
             gr.update(placeholder=wording.TEXT_HINTS[task]),
             gr.update(value=wording.RUN_LABELS[task]),
@@ -133,13 +145,14 @@ class Handlers:
 
     def count(self, task: Task, text: str | None, model: str | None) -> str:
         """The line below the text box."""
-        if not text or not text.strip():
-            return ""
         with in_plain_words():
-            return wording.counted(self.engine.count_tokens(task, text, model))
+            try:
+                return wording.counted(self.engine.count_tokens(task, text or "", model))
+            except InputError:  # nothing to count yet; whoever presses Run is told
+                return wording.KEYS_HINT
 
     def generate(
-        self, task: Task, text: str | None, model: str | None, *settings: float | int | bool | None
+        self, task: Task, text: str | None, model: str | None, do_sample: bool, *settings: str | None
     ) -> Iterator[tuple[dict, Run | None]]:
         """The result as it grows; with the last, the run that the pictures are made of.
 
@@ -147,22 +160,24 @@ class Handlers:
         """
         written = ""
         try:
-            chosen = GenerationSettings(**dict(zip(SETTING_NAMES, settings, strict=True)))
-            for generated in self.engine.run(task, text or "", model, chosen):
+            chosen = read_settings(do_sample, settings)
+            card = chosen_card(self.engine, task, model)
+            for generated in self.engine.run(task, text or "", card.name, chosen):
                 written = generated.text
                 if generated.finished:
-                    run = Run(task, self.card(task, model).name, generated.source_text, generated.target_ids)
-                    yield result(task, written, notes=wording.finished(generated)), run
+                    run = Run(task, card.name, generated.source_text, generated.target_ids)
+                    problem = "" if written else wording.NOTHING_WRITTEN
+                    yield result(task, written, notes=wording.finished(generated), problem=problem), run
                 else:
                     yield result(task, written, notes=wording.running(generated), running=True), None
         except Exception as error:
             yield result(task, written, problem=explain(error)), None
 
     def first_look(self, run: Run | None, unit: Unit) -> tuple:
-        """The attention panel for a run that has just finished: is it visible, its choices, and what it shows."""
+        """The attention panel for a run that has just finished: is it there, its choices, what it shows."""
         if run is None or not run.target_ids:
             return gr.update(visible=False), gr.update(), gr.update(), None, *redraw(None, MEAN_HEAD, unit)
-        card = self.card(run.task, run.model)
+        card = chosen_card(self.engine, run.task, run.model)
         layer = telling_layer(card.num_layers)
         return (
             gr.update(visible=True),
@@ -177,7 +192,7 @@ class Handlers:
         """One layer's cross-attention for a finished run, and its views."""
         with in_plain_words():
             record = self.engine.attention(
-                run.model, run.task, run.source_text, run.target_ids, "cross", layer
+                run.task, run.source_text, run.target_ids, "cross", layer, run.model
             )
         return record, *redraw(record, head, unit)
 

@@ -80,7 +80,7 @@ def theme() -> gr.themes.Base:
 
 
 def launch_options() -> dict:
-    """What `Blocks.launch` needs to show the page as it is meant, and to keep visitors' texts to themselves."""
+    """What `Blocks.launch` needs to show the page as it is meant, and to keep visitors' texts their own."""
     return {
         "theme": theme(),
         "css_paths": [ASSETS / "css" / "page.css"],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from seq2seq.engine import ModelCard, TokenCount
-from seq2seq.tasks import Generated, Task
+from collections.abc import Iterable
+
+from seq2seq.engine import ModelCard
+from seq2seq.tasks import Generated, Task, TokenCount
 
 TITLE = "Gloss"
 LEAD = "Fuse and split sentences, summarize a paragraph, and see which words the model looked at as it wrote."
@@ -26,6 +28,8 @@ CANCEL_LABEL = "Cancel"
 RESULT_HINT = "The result will appear here, word by word."
 RUNNING = "Writing"
 STOPPED = "Stopped."
+NOTHING_WRITTEN = "The model wrote nothing for this text. Try another text, model or setting."
+KEYS_HINT = "Ctrl+Enter runs."
 
 SETTINGS_TITLE = "Generation settings"
 SETTINGS_NOTE = "Leave a field empty to use what the model itself prefers for this task."
@@ -55,8 +59,8 @@ HEATMAP_TITLE = "Heat map"
 TABLE_TITLE = "The strongest links as a table"
 
 APOLOGY = (
-    "Sorry, something went wrong on our side, and it has been logged. Your text is still there: please try again, "
-    "or try a shorter text or another model."
+    "Sorry, something went wrong on our side, and it has been logged. Your text is still there: "
+    "please try again, or try a shorter text or another model."
 )
 
 
@@ -84,6 +88,15 @@ def finished(generated: Generated) -> list[str]:
             f"The last {_tokens(generated.num_cut_tokens)} of your text did not fit and were not read."
         )
     return notes
+
+
+def not_a_setting(name: str, whole: bool, low: float, high: float, typed: str) -> str:
+    kind = "a whole number" if whole else "a number"
+    return f"{SETTINGS[name][0]} must be {kind} from {low:,} to {high:,}; you wrote “{typed}”."
+
+
+def no_such_model(model: str, names: Iterable[str]) -> str:
+    return f"There is no model called “{model}” here. Choose one of: {', '.join(names)}."
 
 
 def model_choice(card: ModelCard) -> tuple[str, str]:

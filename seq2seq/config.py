@@ -112,6 +112,12 @@ class StackConfig(PretrainedConfig):
             )
 
 
+    @property
+    def adds_position_embeddings(self) -> bool:
+        """Whether a vector of its position joins each token's, beside relative positions in the attention if any."""
+        return True
+
+
 @open_dataclass
 class BertGenerationConfig(StackConfig):
     """BertGeneration (Rothe et al. 2020). The defaults are google/bert_for_seq_generation_L-24_bbc_encoder's."""
@@ -161,6 +167,10 @@ class BertConfig(StackConfig):
     classifier_dropout: float | None = None
     bos_token_id: int | None = None
     eos_token_id: int | None = None
+
+    @property
+    def adds_position_embeddings(self) -> bool:
+        return self.position_embedding_type == "absolute"
 
 
 @open_dataclass

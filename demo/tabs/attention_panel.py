@@ -1,6 +1,6 @@
-"""What the model looked at: the cross-attention of a finished run, as linked texts, as a heat map, as a table.
+"""What the model looked at: the cross-attention of a finished run, as linked texts, a heat map and a table.
 
-Choosing a layer asks the engine for that layer; choosing a head or words or tokens only redraws what is there.
+Choosing a layer asks the engine for that layer; choosing a head, or words or tokens, redraws what is there.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def attention_panel() -> AttentionPanel:
 def wire_attention(
     panel: AttentionPanel, run: gr.State, finished: gr.events.Dependency, handlers: Handlers
 ) -> gr.events.Dependency:
-    """Fill the panel when `finished` has left a run, and follow the choices made in it. Returns the filling event."""
+    """Fill the panel when `finished` has left a run, and follow its choices. Returns the filling event."""
     filled = finished.success(
         handlers.first_look,
         [run, panel.unit],

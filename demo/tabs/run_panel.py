@@ -1,4 +1,4 @@
-"""What every task's tab is made of: a text and its choices, run and cancel, the result, and what the model looked at."""
+"""What every task's tab is made of: a text and its choices, the result, and what the model looked at."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run_panel(task: Component, tasks: tuple[Task, ...], handlers: Handlers) -> R
                 max_lines=14,
                 elem_classes="text",
             )
-            count = gr.Markdown(elem_classes="count")
+            count = gr.Markdown(wording.KEYS_HINT, elem_classes="count")
             with gr.Row(elem_classes="buttons"):
                 run = gr.Button(wording.RUN_LABELS[first], variant="primary", elem_classes="run")
                 cancel = gr.Button(wording.CANCEL_LABEL, interactive=False, elem_classes="cancel")
@@ -97,7 +97,7 @@ def _wire_run(panel: RunPanel, handlers: Handlers) -> None:
         **MODEL_EVENT,
     )
     looked = wire_attention(panel.attention, panel.finished, generated, handlers)
-    generated.then(end, None, buttons, **PAGE_EVENT)
+    generated.then(end, panel.result, [*buttons, panel.result], **PAGE_EVENT)
     panel.cancel.click(
         cancelled, panel.result, [*buttons, panel.result], cancels=[generated, looked], **PAGE_EVENT
     )

@@ -1,6 +1,6 @@
 """The page's two widgets of our own, each a gr.HTML that a script in assets/js fills in the browser.
 
-Text reaches them as data and is set as text, so nothing that a visitor or a model writes is ever read as markup.
+Text reaches them as data and is set as text, so nothing that a visitor or a model writes is read as markup.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Beam search: the K most likely hypotheses of each source, side by side.
 
-Bookkeeping only, on small tensors on the CPU: what comes from the model's device at each step are the few best
-continuations. No model inside. What ends, what counts and when to stop is ruled as in the reference library (its
-version 5, itself after the beam search of T5X), so that the same tokens come out:
+Bookkeeping only, on small tensors on the CPU: what comes from the model's device at each step are the few
+best continuations. No model inside. What ends, what counts and when to stop is ruled as in the reference
+library (its version 5, itself after the beam search of T5X), so that the same tokens come out:
 
-- of all K*V continuations the best (1 + number of end tokens) * K are looked at, so that at least K can go on;
+- the best (1 + number of end tokens) * K of all K*V continuations are looked at: at least K can go on;
 - one that ends counts as finished only if it is among the best K of those;
-- finished ones rank by sum of log-probabilities / number of new tokens ** length_penalty; the K best are kept;
+- finished ones rank by sum of log-probabilities / number of new tokens ** length_penalty, and K are kept;
 - a source is settled when no running hypothesis is likely to beat the worst of its K finished ones.
 """
 
@@ -37,21 +37,17 @@ class Hypotheses:
         """Those at `index` (B m) of each source, with new scores (B m)."""
         offsets = torch.arange(len(index))[:, None] * self.tokens.shape[1]
         flat = (index + offsets).flatten()
-        return Hypotheses(
-            scores,
-            *(
-                part.flatten(0, 1).index_select(0, flat).unflatten(0, index.shape)
-                for part in (self.tokens, self.rows, self.log_probabilities)
-            ),
-        )
+        _, *parts = self._parts()
+        taken = (part.flatten(0, 1).index_select(0, flat).unflatten(0, index.shape) for part in parts)
+        return Hypotheses(scores, *taken)
 
     def joined(self, others: Hypotheses) -> Hypotheses:
-        return Hypotheses(
-            torch.cat((self.scores, others.scores), dim=1),
-            torch.cat((self.tokens, others.tokens), dim=1),
-            torch.cat((self.rows, others.rows), dim=1),
-            torch.cat((self.log_probabilities, others.log_probabilities), dim=1),
-        )
+        """These, and behind them the others of the same source."""
+        pairs = zip(self._parts(), others._parts(), strict=True)
+        return Hypotheses(*(torch.cat(pair, dim=1) for pair in pairs))
+
+    def _parts(self) -> tuple[Tensor, ...]:
+        return self.scores, self.tokens, self.rows, self.log_probabilities
 
 
 @dataclass(frozen=True)
@@ -164,7 +160,7 @@ class BeamSearch:
 
     def _empty(self, start: LongTensor, num_steps: int, num_recorded: int) -> Hypotheses:
         batch, num_beams, start_length = start.shape
-        # A padding token of 0 gives way to the end token: a quirk of the reference library, kept for equal results.
+        # The reference library takes a padding token of 0 for none: equal results need the same.
         fill = self._config.padding_id or next(iter(self._config.eos_ids), 0)
         tokens = torch.full((batch, num_beams, self._limit), fill)
         tokens[:, :, :start_length] = start

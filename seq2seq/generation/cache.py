@@ -1,8 +1,9 @@
-"""The keys and values that a decoder keeps, so that a new token costs one row of attention, not the whole square.
+"""The keys and values that a decoder keeps, so that a new token costs one row of attention, not the square.
 
-Those of self-attention grow by a token a step; those of cross-attention come from the source and are computed once.
-Beams are rows of the self-attention part (B*K of them); the cross-attention part stays at one row a source (B),
-because a beam never leaves its source. Knows no models: a layer appends what it computed and reads all so far.
+Those of self-attention grow by a token a step; those of cross-attention come from the source and are computed
+once. Beams are rows of the self-attention part (B*K of them); the cross-attention part stays at one row a
+source (B), because a beam never leaves its source. Knows no models: a layer appends what it computed and
+reads all so far.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ KeysAndValues = tuple[Tensor, Tensor]
 class GrowingKeysAndValues:
     """One layer's self-attention: every key and value so far, B H t d.
 
-    Without gradients they live in buffers that double when they are full, so a step writes one token and copies
-    nothing else. While gradients are recorded nothing is written in place: each step joins new tensors, which
-    autograd can follow.
+    Without gradients they live in buffers that double when they are full, so a step writes one token and
+    copies nothing else. While gradients are recorded nothing is written in place: each step joins new
+    tensors, which autograd can follow.
     """
 
     def __init__(self) -> None:
@@ -50,8 +51,8 @@ class GrowingKeysAndValues:
         """
         if self._keys is not None and key.shape[0] != self.num_rows:
             raise ValueError(
-                f"The cache holds {self.num_rows} rows and the new keys have {key.shape[0]}. Give every call the same "
-                "batch, or reorder the cache to the new rows first."
+                f"The cache holds {self.num_rows} rows and the new keys have {key.shape[0]}. "
+                "Give every call the same batch, or reorder the cache to the new rows first."
             )
         end = self.length + key.shape[2]
         if torch.is_grad_enabled():
@@ -152,14 +153,14 @@ class KeyValueCache(Sequence):
         return self.layers[-1].self_attention.length if self.layers else 0
 
     def reorder(self, rows: LongTensor) -> None:
-        """Make row i of every layer's self-attention what row rows[i] was; there may be more or fewer rows then.
+        """Make row i of every layer's self-attention what row rows[i] was, for any number of rows.
 
-        Rows that come from one row share its history, and only what differs is copied: beams mostly part a few
-        tokens back. Cross-attention is left alone.
+        Rows that come from one row share its history, and only what differs is copied: beams mostly part a
+        few tokens back. Cross-attention is left alone.
         """
         num_rows = self.layers[0].self_attention.num_rows
         rows = rows.cpu()
-        if rows.tolist() == list(range(num_rows)):
+        if self.length == 0 or rows.tolist() == list(range(num_rows)):
             return
         origins = self._origins_so_far(num_rows)
         self._origins = origins[rows]

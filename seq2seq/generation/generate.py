@@ -1,7 +1,7 @@
 """Generating a sequence token by token, given a function that says what may come next.
 
-One loop for greedy search, sampling and beam search: they differ in their bookkeeping (`greedy`, `beam`), which
-holds no model; the model is only a `NextToken`, which holds no search. The caller may stop at any step.
+One loop for greedy search, sampling and beam search: they differ in their bookkeeping (`greedy`, `beam`),
+which holds no model; the model is only a `NextToken`, which holds no search. The caller may stop at any step.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class NextToken(Protocol):
         """N V: the logits of the token after `tokens` (N t), which follow what was read before."""
 
     def reorder(self, rows: LongTensor) -> None:
-        """Make row i what row rows[i] was (N, on the CPU). There may be more rows then; none changes its source."""
+        """Make row i what row rows[i] was, for any number of rows (on the CPU); none changes its source."""
 
 
 @torch.no_grad()
@@ -53,8 +53,10 @@ def generate_steps(
     """Generate, and yield where the run stands after every token; the last step carries the output.
 
     Args:
-        next_token: the model, called first with `start_ids` (B rows) and then with one token for each of N rows: N
-            is B * num_beams, or B * num_return_sequences when sampling; those of one source follow each other.
+        next_token: the model, called first with `start_ids` (B rows) and then with one token for each of N
+        rows: N
+            is B * num_beams, or B * num_return_sequences when sampling; those of one source follow each
+            other.
         start_ids: B t, at least one token each.
         generator: where draws come from, on the model's device; torch's global one for None.
         num_alternatives: how many of the likeliest tokens to record at each place; 0 records only the

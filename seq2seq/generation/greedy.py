@@ -1,7 +1,7 @@
 """Greedy search and multinomial sampling: one hypothesis a row.
 
-Bookkeeping only, on small tensors on the CPU: what comes from the model's device at each step is one token a row.
-No model inside.
+Bookkeeping only, on small tensors on the CPU: what comes from the model's device at each step is one token a
+row. No model inside.
 """
 
 from __future__ import annotations

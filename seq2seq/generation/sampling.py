@@ -1,11 +1,12 @@
 """Rules that change the scores of the next token, before one is chosen.
 
-Each is a pure function of scores (N V: logits, or log-probabilities under beam search) and, where it looks back, of
-the tokens so far (N t). A token that is ruled out scores -inf. The order in which they apply is that of the reference
-library, and part of the result: the temperature comes before top-k and top-p. Knows no models and no search.
+Each is a pure function of scores (N V: logits, or log-probabilities under beam search) and, where it looks
+back, of the tokens so far (N t). A token that is ruled out scores -inf. The order in which they apply is that
+of the reference library, and part of the result: the temperature comes before top-k and top-p. Knows no
+models and no search.
 
-Sources: top-k, Fan et al. 2018; nucleus sampling (top_p), Holtzman et al. 2020; repetition penalty, Keskar et al.
-2019 (CTRL, section 4.1); no repeated n-grams, Paulus et al. 2018.
+Sources: top-k, Fan et al. 2018; nucleus sampling (top_p), Holtzman et al. 2020; repetition penalty, Keskar et
+al. 2019 (CTRL, section 4.1); no repeated n-grams, Paulus et al. 2018.
 """
 
 from __future__ import annotations
@@ -69,15 +70,14 @@ def keep_top_k(scores: Tensor, k: int) -> Tensor:
 def keep_top_p(scores: Tensor, p: float, *, keep: int = 1, candidates: int | None = None) -> Tensor:
     """N V: rule out all but the fewest best tokens that together have a probability of at least p.
 
-    At least `keep` stay. If only the best `candidates` are not ruled out yet, saying so saves sorting them all.
+    At least `keep` stay. If only the best `candidates` are not ruled out yet, saying so saves sorting them
+    all.
     """
     best_first, indices = scores.topk(candidates or scores.shape[-1])
     probability_of_rest = best_first.softmax(dim=-1).flip(-1).cumsum(dim=-1).flip(-1)  # own and all worse
     dropped = probability_of_rest <= 1 - p
     dropped[:, :keep] = False
-    return torch.full_like(scores, RULED_OUT).scatter(
-        1, indices, best_first.masked_fill(dropped, RULED_OUT)
-    )
+    return torch.full_like(scores, RULED_OUT).scatter(1, indices, best_first.masked_fill(dropped, RULED_OUT))
 
 
 def penalize_repetition(scores: Tensor, tokens: LongTensor, penalty: float) -> Tensor:
@@ -88,10 +88,10 @@ def penalize_repetition(scores: Tensor, tokens: LongTensor, penalty: float) -> T
 
 
 def forbid_repeated_ngrams(scores: Tensor, tokens: LongTensor, size: int) -> Tensor:
-    """N V: rule out every token that would complete an n-gram of this size that the row's `tokens` (N t) hold.
+    """N V: rule out every token that would repeat an n-gram of this size from the row's `tokens` (N t).
 
-    An n-gram can only come again if it begins with the last size - 1 tokens: each place where those stood before
-    forbids the token that followed there.
+    An n-gram can only come again if it begins with the last size - 1 tokens: each place where those stood
+    before forbids the token that followed there.
     """
     length = tokens.shape[1]
     if length < size:

@@ -15,11 +15,12 @@ DEFAULT_NEW_TOKENS = 20
 
 @dataclass
 class GenerationConfig:
-    """The arguments of `generate`. max_length and min_length include the start tokens; the others count new ones.
+    """The arguments of `generate`. max_length and min_length count the start tokens too.
 
-    Of a beam search, `early_stopping` says when a source is settled: True as soon as num_beams hypotheses are finished,
-    False when it is unlikely that a better one comes, "never" only when none can. `length_penalty` is the power of the
-    length that a hypothesis's score is divided by: above 0 it favours long ones, below 0 short ones.
+    Of a beam search, `early_stopping` says when a source is settled: True as soon as num_beams hypotheses are
+    finished, False when it is unlikely that a better one comes, "never" only when none can. `length_penalty`
+    is the power of the length that a hypothesis's score is divided by: above 0 it favours long ones, below 0
+    short ones.
     """
 
     max_length: int | None = None  # None: 20 more than the start tokens
@@ -53,9 +54,9 @@ class GenerationConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> GenerationConfig:
-        """From the contents of a generation_config.json; names that are not ours are left out."""
+        """From the contents of a generation_config.json; nulls and names that are not ours are left out."""
         names = {field.name for field in fields(cls)}
-        return cls().merged(**{name: value for name, value in values.items() if name in names})
+        return cls(**{name: value for name, value in values.items() if name in names and value is not None})
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -68,9 +69,9 @@ class GenerationConfig:
             raise ValueError(
                 f"generate does not know {', '.join(unknown)}. It knows {', '.join(sorted(kinds))}."
             )
-        for name in [name for name, value in overrides.items() if value is None and "None" not in kinds[name]]:
-            del overrides[name]
-        return replace(self, **overrides)
+        optional = {name for name, kind in kinds.items() if "None" in kind}
+        kept = {name: value for name, value in overrides.items() if value is not None or name in optional}
+        return replace(self, **kept)
 
     @property
     def eos_ids(self) -> tuple[int, ...]:
@@ -93,8 +94,8 @@ class GenerationConfig:
             return start_length + DEFAULT_NEW_TOKENS
         if self.max_length <= start_length:
             raise ValueError(
-                f"max_length is {self.max_length} and the start tokens alone are {start_length}: there is no room "
-                "for a new one. Raise max_length, or set max_new_tokens instead."
+                f"max_length is {self.max_length} and the start tokens alone are {start_length}: there is no "
+                "room for a new one. Raise max_length, or set max_new_tokens instead."
             )
         return self.max_length
 

@@ -33,8 +33,9 @@ class GenerateOutput:
 class Step:
     """Where a run stands after one more token.
 
-    A row is a sequence of its own when greedy or sampling (B*R rows). Under beam search it is the best hypothesis of
-    a source (B rows), which can be another one at each step. Positions from `lengths` on are padding and mean nothing.
+    A row is a sequence of its own when greedy or sampling (B*R rows). Under beam search it is the best
+    hypothesis of a source (B rows), which can be another one at each step. Positions from `lengths` on are
+    padding and mean nothing.
     """
 
     tokens: LongTensor  # B t, with the start tokens

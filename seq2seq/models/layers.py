@@ -50,6 +50,7 @@ class Embeddings(nn.Module):
         self.position = nn.Embedding(config.max_position_embeddings, width)
         token_types = getattr(config, "type_vocab_size", 0)
         self.token_type = nn.Embedding(token_types, width) if token_types else None
+        self.adds_positions = config.adds_position_embeddings
         self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
@@ -59,7 +60,9 @@ class Embeddings(nn.Module):
         if self.token_type is not None:
             types = self.token_type.weight[0] if token_type_ids is None else self.token_type(token_type_ids)
             embedded = embedded + types
-        return self.dropout(self.norm(embedded + self.position(position_ids)))
+        if self.adds_positions:
+            embedded = embedded + self.position(position_ids)
+        return self.dropout(self.norm(embedded))
 
 
 class FeedForward(nn.Module):

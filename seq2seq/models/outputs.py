@@ -49,8 +49,8 @@ class BaseModelOutputWithPastAndCrossAttentions(ModelOutput):
 class BaseModelOutputWithPoolingAndCrossAttentions(ModelOutput):
     last_hidden_state: Tensor | None = None  # B T D
     pooler_output: Tensor | None = None  # B D
-    hidden_states: tuple[Tensor, ...] | None = None
     past_key_values: KeyValueCache | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
     cross_attentions: tuple[Tensor, ...] | None = None
 

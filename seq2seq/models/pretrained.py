@@ -103,11 +103,13 @@ class PreTrainedModel(nn.Module):
         return model.eval()
 
     def materialise(self, names: tuple[str, ...], dtype: torch.dtype | None) -> None:
-        """Gives parameters that the checkpoint lacks their initial weights."""
-        for owner in {name.rpartition(".")[0] for name in names}:
+        """Gives parameters that the checkpoint lacks their initial weights, and touches no other."""
+        for name in names:
+            owner, _, attribute = name.rpartition(".")
             module = self.get_submodule(owner)
-            module.to_empty(device="cpu").to(dtype or torch.float32)
-            init_weights(module, self.config)
+            fresh = torch.empty_like(getattr(module, attribute), device="cpu", dtype=dtype or torch.float32)
+            setattr(module, attribute, nn.Parameter(fresh))
+            init_parameter(module, attribute, self.config)
 
     def save_pretrained(self, save_directory: str | Path, *, max_shard_size: int = 9_500_000) -> None:
         """Writes config.json and safetensors shards that the reference library loads too."""
@@ -118,17 +120,20 @@ class PreTrainedModel(nn.Module):
 
 
 def init_weights(module: nn.Module, config: PretrainedConfig) -> None:
-    """BERT's initial weights: normal with initializer_range, biases zero, norms one, padding zero."""
-    std = getattr(config, "initializer_range", 0.02)
-    if isinstance(module, nn.Linear):
-        nn.init.normal_(module.weight, std=std)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.Embedding):
-        nn.init.normal_(module.weight, std=std)
-        if module.padding_idx is not None:
-            with torch.no_grad():
-                module.weight[module.padding_idx].zero_()
+    """BERT's initial weights for the parameters that are the module's own."""
+    for name, _ in module.named_parameters(recurse=False):
+        init_parameter(module, name, config)
+
+
+@torch.no_grad()
+def init_parameter(module: nn.Module, name: str, config: PretrainedConfig) -> None:
+    """Normal with initializer_range; biases zero, norms one, the vector of padding zero."""
+    parameter = getattr(module, name)
+    if name == "bias":
+        parameter.zero_()
     elif isinstance(module, nn.LayerNorm):
-        nn.init.ones_(module.weight)
-        nn.init.zeros_(module.bias)
+        parameter.fill_(1.0)
+    else:
+        parameter.normal_(std=getattr(config, "initializer_range", 0.02))
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            parameter[module.padding_idx].zero_()

@@ -46,20 +46,20 @@ class Stack(PreTrainedModel):
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("Give either input_ids or inputs_embeds, and not both.")
         words = self.embeddings.word(input_ids) if inputs_embeds is None else inputs_embeds
-        cache = self.cache(past_key_values, use_cache)
+        wants_cache = self.config.use_cache if use_cache is None else use_cache
+        cache = self.cache(past_key_values, wants_cache)
         with self.watching(output_attentions, output_hidden_states) as tape:
             last_hidden_state = self.hidden_states(words, cache=cache, **inputs)
         return BaseModelOutputWithPastAndCrossAttentions(
             last_hidden_state=last_hidden_state,
-            past_key_values=cache,
+            past_key_values=cache if wants_cache else None,
             hidden_states=tuple(tape.hidden_states) or None,
             attentions=tape.of_kind("decoder" if self.config.is_decoder else "encoder") or None,
             cross_attentions=tape.of_kind("cross") or None,
         )
 
-    def cache(self, past: KeyValueCache | tuple | None, use_cache: bool | None) -> KeyValueCache | None:
+    def cache(self, past: KeyValueCache | tuple | None, wanted: bool) -> KeyValueCache | None:
         """The cache to read and fill: the caller's, or a new one if it is wanted. Encoders have none."""
-        wanted = self.config.use_cache if use_cache is None else use_cache
         if not self.config.is_decoder or not (wanted or past is not None):
             return None
         if past is None:

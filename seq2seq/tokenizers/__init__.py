@@ -1,7 +1,7 @@
 """Text to token ids and back: SentencePiece and WordPiece behind one class, `Tokenizer`.
 
-Ids, arguments and files are those of the reference library; every token's character span in the original text is
-there as well. Knows no models.
+Ids, arguments and files are those of the reference library. Every token's span of characters in the original
+text can be had as well. Knows no models.
 """
 
 from seq2seq.tokenizers.auto import load_tokenizer

@@ -1,7 +1,7 @@
 """What all tokenizers share: special tokens, calls on one text or many, decoding, loading and saving.
 
-A family adds its vocabulary, in sentencepiece.py and wordpiece.py. Names, arguments and results are those of the
-reference library. Knows no models.
+A family adds its vocabulary, in sentencepiece.py and wordpiece.py. Names, arguments and results are those of
+the reference library. Knows no models.
 """
 
 from __future__ import annotations
@@ -78,21 +78,22 @@ class Tokenizer(ABC):
         cls_token: str | AddedToken | None = None,
         mask_token: str | AddedToken | None = None,
         additional_special_tokens: Sequence[str | AddedToken] = (),
-        model_max_length: int = UNLIMITED,
+        model_max_length: int | None = None,
         padding_side: Side = "right",
         truncation_side: Side = "right",
         clean_up_tokenization_spaces: bool = False,
         added_tokens_decoder: Mapping[int, AddedToken] | None = None,
     ):
-        """Special tokens are never cut where they occur in a text; those that the vocabulary lacks get new ids.
+        """Special tokens are never cut where a text has them; those that the vocabulary lacks get new ids.
 
         `added_tokens_decoder` holds tokens that were added to the vocabulary before, with the ids they got.
+        `model_max_length` is in tokens; None where nothing limits the length.
         """
         named = (bos_token, eos_token, unk_token, sep_token, pad_token, cls_token, mask_token)
         for name, token in zip(SPECIAL_TOKENS, named, strict=True):
             setattr(self, name, _content(token))
         self.additional_special_tokens = [_content(token) for token in additional_special_tokens]
-        self.model_max_length = model_max_length
+        self.model_max_length = UNLIMITED if model_max_length is None else model_max_length
         self.padding_side = _checked_side("padding_side", padding_side)
         self.truncation_side = _checked_side("truncation_side", truncation_side)
         self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
@@ -119,7 +120,7 @@ class Tokenizer(ABC):
     @property
     @abstractmethod
     def added_tokens_decoder(self) -> dict[int, AddedToken]:
-        """The tokens that are never cut, by id: special tokens, and those added on top of the vocabulary file."""
+        """The tokens that are never cut, by id: special ones, and those added on top of the vocabulary."""
 
     @abstractmethod
     def tokenize(self, text: str) -> list[str]:
@@ -137,7 +138,7 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def _register(self, added: dict[int, AddedToken], special: list[AddedToken]) -> None:
-        """Makes known what is never cut: tokens with the ids they have, and special tokens that may be new."""
+        """Makes known what is never cut: tokens with the ids they have, special tokens that may be new."""
 
     @abstractmethod
     def _tokens_of(self, texts: list[str], with_spans: bool) -> list[Tokens]:
@@ -158,7 +159,7 @@ class Tokenizer(ABC):
         return Frame()
 
     def _halve(self, room: int, first: int, second: int) -> int:
-        """Room for the first of a pair where both are cut (see `encoding.truncate`): it gets the odd token."""
+        """Room for the first of a pair where both are cut (see `encoding.truncate`): it gets an odd token."""
         return room - room // 2
 
     # From text to ids
@@ -180,9 +181,9 @@ class Tokenizer(ABC):
     ) -> Encoding:
         """A text or a list of texts, or a pair or a list of pairs of them, as the model reads them.
 
-        One text gives flat lists (or arrays of 1 T), a list of texts gives lists of rows (arrays of B T). The
-        columns: `input_ids`; `attention_mask`, 0 for padding; `token_type_ids`, 1 for the second text of a pair;
-        `offset_mapping`, each token's span of characters in its own text, (0, 0) for tokens put around it.
+        One text gives flat lists (or arrays of 1 T), a list of texts gives lists of rows (arrays of B T).
+        Columns: `input_ids`; `attention_mask`, 0 for padding; `token_type_ids`, 1 for the second text of a
+        pair; `offset_mapping`, each token's characters in its own text, (0, 0) for tokens put around it.
 
         `max_length` alone truncates too, as in the reference library. Without it, truncation and
         padding="max_length" go by `model_max_length`. ValueError for what is no text and what cannot be done.
@@ -273,8 +274,8 @@ class Tokenizer(ABC):
     ) -> str | list[str]:
         """The text of a sequence of ids, or the texts of a batch of sequences.
 
-        Ids may come as an int, a list, an array or a tensor. `clean_up_tokenization_spaces` takes out the space
-        before punctuation and English contractions; None leaves it to the tokenizer's own setting.
+        Ids may come as an int, a list, an array or a tensor. `clean_up_tokenization_spaces` takes out the
+        space before punctuation and English contractions; None leaves it to the tokenizer's own setting.
         """
         ids = _plain(token_ids)
         if isinstance(ids, int):
@@ -283,7 +284,8 @@ class Tokenizer(ABC):
             return [self.decode(row, skip_special_tokens, clean_up_tokenization_spaces) for row in ids]
         if min(ids, default=0) < 0:
             raise ValueError(
-                f"{min(ids)} is not a token id: expected 0 or more. In labels, replace -100 by the padding id first."
+                f"{min(ids)} is not a token id: expected 0 or more. In labels, replace -100 by the "
+                "padding id before decoding."
             )
         text = self._decode(ids, skip_special_tokens)
         if clean_up_tokenization_spaces is None:
@@ -389,7 +391,8 @@ def _checked_batch(text: Any, text_pair: Any) -> tuple[list[str], list[str]]:
     pairs = _checked_texts("text_pair", text_pair)
     if len(pairs) != len(texts) or isinstance(text, str) != isinstance(text_pair, str):
         raise ValueError(
-            f"Got {len(texts)} text(s) and {len(pairs)} for text_pair. Expected two str, or two lists of one length."
+            f"Got {len(texts)} text(s) and {len(pairs)} for text_pair. Expected two str, or two lists of the "
+            "same length."
         )
     return texts, pairs
 
@@ -408,4 +411,6 @@ def _plain(token_ids: Any) -> Any:
     """Ids as an int, or as lists of int as deep as they came, from whatever holds them."""
     if hasattr(token_ids, "tolist"):
         return token_ids.tolist()
-    return token_ids if isinstance(token_ids, int) else [_plain(one) for one in token_ids]
+    if isinstance(token_ids, int):
+        return token_ids
+    return [one if isinstance(one, int) else _plain(one) for one in token_ids]

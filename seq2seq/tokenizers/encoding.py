@@ -65,8 +65,8 @@ Halving = Callable[
 def truncate(row: Sequence[Tokens], room: int, strategy: str, side: Side, halve: Halving) -> list[Tokens]:
     """One text, or the two of a pair, cut so that together they have at most `room` tokens.
 
-    "longest_first" cuts the longer of a pair down to the shorter and then both, to the shares that `halve` gives.
-    "only_first" and "only_second" leave the other one whole. ValueError if nothing were left of the one to cut.
+    "longest_first" cuts the longer of a pair down to the shorter, and then both to the shares that `halve`
+    gives. "only_first" and "only_second" leave the other whole. ValueError if nothing were left of one.
     """
     counts = [len(text.ids) for text in row]
     excess = sum(counts) - room
@@ -151,6 +151,6 @@ def _check_equal_lengths(lengths: Iterable[int]) -> None:
     different = sorted(set(lengths))
     if len(different) > 1:
         raise ValueError(
-            f"Rows of {different[0]} to {different[-1]} tokens do not make one tensor. Pass padding=True to make "
-            "them equally long, and truncation=True with max_length if they may be too long."
+            f"Rows of {different[0]} to {different[-1]} tokens do not make one tensor. Pass padding=True to "
+            "make them equally long, and truncation=True with max_length if they may be too long."
         )

@@ -1,7 +1,7 @@
 """Where the pieces of a normalized text lie in the original one.
 
-SentencePiece normalizes before it cuts: it may drop, merge and expand characters (accents, ligatures, fractions),
-collapses white space and marks it with U+2581. Knows no vocabulary.
+SentencePiece normalizes before it cuts: it may drop, merge and expand characters (accents, ligatures,
+fractions), collapses white space and marks it with U+2581. Knows no vocabulary.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def piece_spans(
 ) -> list[Span]:
     """For each piece its [start, end) in `text`, without white space at either end.
 
-    `starts[i]` is where character i of `normalized` comes from, with one entry more for the end. The pieces are
-    those of `normalized`, in order: its characters, or the names of the UTF-8 bytes of one of them ("<0xF0>"),
-    which all get that character's span. A piece of nothing but white space has an empty span.
+    `starts[i]` is where character i of `normalized` comes from, with one entry more for the end. The pieces
+    are those of `normalized`, in order: its characters, or the names of the UTF-8 bytes of one of them
+    ("<0xF0>"), which all get that character's span. Pieces of nothing but white space have empty spans.
     """
     ends = _ends(normalized, starts)
     spans = []

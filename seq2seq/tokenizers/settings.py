@@ -1,7 +1,7 @@
 """What the files beside a vocabulary say: special tokens, tokens added on top, limits and switches.
 
-Reads tokenizer_config.json and the older special_tokens_map.json, added_tokens.json and tokenizer.json, where the
-reference library has kept the same facts over the years. Knows no tokenizer class.
+Reads tokenizer_config.json and the older special_tokens_map.json, added_tokens.json and tokenizer.json, where
+the reference library has kept the same facts over the years. Knows no tokenizer class.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 def read_settings(name_or_path: str | Path, **hub_options: Any) -> dict[str, Any]:
     """All settings in a folder or Hub repository by the names of constructor arguments.
 
-    Tokens are str, or AddedToken where the files say more about them. There may be settings that no tokenizer here
-    knows. CheckpointError for a file that is not JSON.
+    Tokens are str, or AddedToken where the files say more about them. There may be settings that no tokenizer
+    here knows. CheckpointError for a file that is not JSON.
     """
     settings = read_optional_json(name_or_path, TOKENIZER_CONFIG_FILE, **hub_options)
     if "added_tokens_decoder" in settings:
@@ -34,7 +34,7 @@ def read_settings(name_or_path: str | Path, **hub_options: Any) -> dict[str, Any
         settings |= read_optional_json(name_or_path, SPECIAL_TOKENS_MAP_FILE, **hub_options)
         added = _older_added_tokens(name_or_path, **hub_options)
     known = {token.content: token for token in added.values()}
-    settings = {name: _with_flags(value, known) for name, value in settings.items() if value is not None}
+    settings = {name: _with_flags(value, known) for name, value in settings.items()}
     extra = settings.get("extra_special_tokens") or settings.get("additional_special_tokens") or ()
     extra = extra.values() if isinstance(extra, dict) else extra
     settings["additional_special_tokens"] = [_with_flags(value, known) for value in extra]

@@ -20,7 +20,7 @@ _TIGHTENED = (
 
 
 def without_lone_surrogates(text: str) -> str:
-    """The text with halves of surrogate pairs, which are no characters, replaced by U+FFFD; as long as before."""
+    """The text, as long as before, with halves of surrogate pairs, which are no characters, as U+FFFD."""
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 

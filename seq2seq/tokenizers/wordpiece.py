@@ -28,6 +28,12 @@ class BertTokenizer(Tokenizer):
         "vocab_file": "vocab.txt",
     }
     model_input_names: ClassVar[tuple[str, ...]] = ("input_ids", "token_type_ids", "attention_mask")
+    saved_settings: ClassVar[tuple[str, ...]] = (
+        *Tokenizer.saved_settings,
+        "do_lower_case",
+        "tokenize_chinese_chars",
+        "strip_accents",
+    )
 
     def __init__(
         self,
@@ -45,10 +51,11 @@ class BertTokenizer(Tokenizer):
         tokenizer_file: str | Path | None = None,
         **settings: Any,
     ):
-        """The vocabulary is `vocab` (ids by token, or a vocab.txt, one token a line), `vocab_file` (a vocab.txt) or
-        `tokenizer_file` (a tokenizer.json); only the vocabulary is read from it.
+        """The vocabulary is `vocab` (the id of every token, or a vocab.txt), `vocab_file` (a vocab.txt) or
+        `tokenizer_file` (a tokenizer.json, of which nothing else is read).
 
         `strip_accents=None` strips them if the text is lowercased. For further settings see `Tokenizer`.
+        CheckpointError for a vocabulary that is missing or damaged.
         """
         self.do_lower_case = do_lower_case
         self.tokenize_chinese_chars = tokenize_chinese_chars
@@ -82,13 +89,49 @@ class BertTokenizer(Tokenizer):
     def get_vocab(self) -> dict[str, int]:
         return self._backend.get_vocab(with_added_tokens=True)
 
-    def _register(self, added: dict[int, AddedToken], special: list[AddedToken]) -> None:
-        self._backend.add_tokens(list(added.values()))
-        known = {token.content for token in added.values()}
-        self._backend.add_special_tokens([token for token in special if token.content not in known])
+    @property
+    def added_tokens_decoder(self) -> dict[int, AddedToken]:
+        return self._backend.get_added_tokens_decoder()
 
     def tokenize(self, text: str) -> list[str]:
         return self._backend.encode(text, add_special_tokens=False).tokens
+
+    def convert_tokens_to_string(self, tokens: list[str]) -> str:
+        return self._backend.decoder.decode(tokens)
+
+    def save_vocabulary(
+        self, save_directory: str | Path, filename_prefix: str | None = None
+    ) -> tuple[str, ...]:
+        """Writes vocab.txt, which old versions of the reference library read, and tokenizer.json."""
+        prefix = f"{filename_prefix}-" if filename_prefix else ""
+        names = (self.vocab_files_names["vocab_file"], self.vocab_files_names["tokenizer_file"])
+        vocab_path, tokenizer_path = (Path(save_directory, prefix + name) for name in names)
+        vocab_path.write_text("\n".join(self._vocabulary_lines()) + "\n", encoding="utf-8")
+        self._backend.post_processor = self._post_processor()
+        self._backend.save(str(tokenizer_path))
+        return str(vocab_path), str(tokenizer_path)
+
+    def _vocabulary_lines(self) -> list[str]:
+        """Line i is the token with id i; empty where no token has that id."""
+        vocab = self._backend.get_vocab(with_added_tokens=False)
+        lines = [""] * (max(vocab.values()) + 1)
+        for token, token_id in vocab.items():
+            lines[token_id] = token
+        return lines
+
+    def _post_processor(self) -> processors.TemplateProcessing:
+        """What `_frame` says, for other readers of tokenizer.json."""
+        cls, sep = self.cls_token, self.sep_token
+        return processors.TemplateProcessing(
+            single=f"{cls}:0 $A:0 {sep}:0",
+            pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
+            special_tokens=[(cls, self.cls_token_id), (sep, self.sep_token_id)],
+        )
+
+    def _register(self, added: dict[int, AddedToken], special: list[AddedToken]) -> None:
+        known = {token.content for token in added.values()}
+        self._backend.add_tokens(list(added.values()))
+        self._backend.add_special_tokens([token for token in special if token.content not in known])
 
     def _tokens_of(self, texts: list[str], with_spans: bool) -> list[Tokens]:
         encode = self._backend.encode_batch if with_spans else self._backend.encode_batch_fast
@@ -105,7 +148,7 @@ class BertTokenizer(Tokenizer):
 
     def _token_to_id(self, token: str) -> int | None:
         token_id = self._backend.token_to_id(token)
-        return self.unk_token_id if token_id is None else token_id
+        return self._backend.token_to_id(self.unk_token) if token_id is None else token_id
 
     def _id_to_token(self, token_id: int) -> str | None:
         return self._backend.id_to_token(token_id)
@@ -113,69 +156,35 @@ class BertTokenizer(Tokenizer):
     def _decode(self, token_ids: list[int], skip_special_tokens: bool) -> str:
         return self._backend.decode(token_ids, skip_special_tokens=skip_special_tokens)
 
-    def convert_tokens_to_string(self, tokens: list[str]) -> str:
-        return self._backend.decoder.decode(tokens)
-
-    def save_vocabulary(
-        self, save_directory: str | Path, filename_prefix: str | None = None
-    ) -> tuple[str, ...]:
-        """Writes vocab.txt and tokenizer.json into an existing folder; their paths."""
-        prefix = f"{filename_prefix}-" if filename_prefix else ""
-        paths = {
-            name: Path(save_directory) / (prefix + file) for name, file in self.vocab_files_names.items()
-        }
-        vocab = self._backend.get_vocab(with_added_tokens=False)
-        lines = [""] * (max(vocab.values()) + 1)
-        for token, token_id in vocab.items():
-            lines[token_id] = token
-        paths["vocab_file"].write_text("\n".join(lines) + "\n", encoding="utf-8")
-        self._backend.post_processor = self._post_processor()
-        self._backend.save(str(paths["tokenizer_file"]))
-        return tuple(map(str, paths.values()))
-
-    def _post_processor(self) -> processors.TemplateProcessing:
-        """The frame as tokenizer.json says it, for other readers of that file."""
-        cls, sep = self.cls_token, self.sep_token
-        return processors.TemplateProcessing(
-            single=f"{cls}:0 $A:0 {sep}:0",
-            pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
-            special_tokens=[(cls, self.cls_token_id), (sep, self.sep_token_id)],
-        )
-
-    def _own_settings(self) -> dict[str, Any]:
-        return {
-            "do_lower_case": self.do_lower_case,
-            "tokenize_chinese_chars": self.tokenize_chinese_chars,
-            "strip_accents": self.strip_accents,
-        }
-
 
 def _word_piece(source: str | Path | Mapping[str, int] | None, unk_token: str) -> WordPiece:
     if source is None:
-        raise ValueError("A BertTokenizer needs a vocabulary: pass vocab_file, the path of a vocab.txt.")
+        raise ValueError("A BertTokenizer needs a vocabulary. Pass vocab_file, the path of a vocab.txt.")
+    where = "this vocabulary" if isinstance(source, Mapping) else f"the vocabulary {source}"
     vocab = dict(source) if isinstance(source, Mapping) else _read_vocabulary(Path(source))
     if unk_token not in vocab:
         raise CheckpointError(
-            f"The vocabulary{'' if isinstance(source, Mapping) else f' in {source}'} has no {unk_token!r}, which words "
-            "outside it become. Pass the unk_token that it has, or fetch the file again."
+            f"There is no {unk_token!r} in {where}, and words that it lacks have to become something. Pass "
+            "the unk_token that it has, or fetch the file again."
         )
     return WordPiece(vocab, unk_token=unk_token)
 
 
 def _read_vocabulary(path: Path) -> dict[str, int]:
-    """Ids by token, from a vocab.txt or a tokenizer.json."""
+    """The id of every token, from a tokenizer.json or a vocab.txt, which has one token a line."""
     if path.suffix == ".json":
         model = read_json(path).get("model", {})
         if model.get("type", "WordPiece") != "WordPiece" or not isinstance(model.get("vocab"), dict):
             raise CheckpointError(
-                f"{path} holds a {model.get('type')} tokenizer; expected WordPiece. Choose a checkpoint of BERT's family."
+                f"{path} holds a tokenizer of type {model.get('type')}; expected WordPiece. Choose a "
+                "checkpoint of BERT's family."
             )
         return model["vocab"]
     try:
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(
-            f"{path} cannot be read as a vocabulary, a text file in UTF-8 with one token a line ({error}). "
-            "Fetch the file again."
+            f"{path} cannot be read as a vocabulary, which is a text file in UTF-8 with one token a line "
+            f"({error}). Fetch the file again."
         ) from error
     return {line.rstrip(): token_id for token_id, line in enumerate(lines)}

@@ -1,4 +1,4 @@
-"""python -m seq2seq.training RECIPE --data DATA --bert FOLDER --output FOLDER: trains, and goes on where it stopped."""
+"""python -m seq2seq.training RECIPE --data DATA --output FOLDER: trains, and goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from seq2seq.training.loop import train
-from seq2seq.training.prepare import dev_examples, initial_model, training_examples, vocabulary
+from seq2seq.training.prepare import dev_examples, initial_model, public_bert, training_examples, vocabulary
 from seq2seq.training.recipes import RECIPES
 
 
@@ -17,7 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m seq2seq.training", description=__doc__)
     parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument("--data", type=Path, required=True, help="folder of gzipped JSON lines")
-    parser.add_argument("--bert", type=Path, required=True, help="folder of an uncased BERT checkpoint to start from")
+    parser.add_argument("--bert", type=Path, help="folder of an uncased BERT checkpoint to start from")
     parser.add_argument("--output", type=Path, required=True, help="folder of the run, which can be resumed")
     parser.add_argument("--steps", type=int, help="instead of the recipe's number of steps")
     arguments = parser.parse_args()
@@ -26,7 +26,7 @@ def main() -> None:
     settings = replace(recipe.settings, num_steps=arguments.steps or recipe.settings.num_steps)
     torch.manual_seed(settings.seed)
     tokenizer = vocabulary(recipe, arguments.data, arguments.output / "spiece.model")
-    model = initial_model(recipe, tokenizer, arguments.bert)
+    model = initial_model(recipe, tokenizer, arguments.bert or public_bert())
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     limit = model.config.encoder.max_position_embeddings
     examples = training_examples(recipe, arguments.data, tokenizer, limit)

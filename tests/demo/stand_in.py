@@ -1,4 +1,4 @@
-"""A test double for the engine: canned text, word by word, and made-up weights. For tests of the page alone."""
+"""A double of the engine: canned text, word by word, and made-up weights. For tests of the page alone."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seq2seq.engine import ModelCard, TokenCount
-from seq2seq.tasks import Choice, Generated, InputError
+from seq2seq.engine import ModelCard
+from seq2seq.tasks import TASKS, Generated, InputError, TokenCount
 from seq2seq.trace import AttentionRecord, Token
 
 OUTPUTS = {
     "fuse": "The old harbour bridge in Skarvik was closed on 3 March because engineers had found cracks.",
     "split": "The reservoir had fallen to 38 percent. The county banned the watering of lawns.",
-    "summarize": "A green library bus that served the upper Lenz valley for 22 years will be replaced in May.",
+    "summarize": "A green library bus that served the upper Lenz valley for 22 years is back in May.",
 }
 LIMIT = 512
 
 
 def tokens_of(text: str) -> tuple[Token, ...]:
     return tuple(Token(match.group(), *match.span()) for match in re.finditer(r"\w{1,5}|[^\w\s]", text))
+
+
+def refuse_blank(text: str) -> None:
+    if not text.strip():
+        raise InputError("Please write or paste some text first.")
 
 
 @dataclass
@@ -32,16 +37,19 @@ class StandInEngine:
 
     def models(self, task):
         return (
-            ModelCard("stand-in", "Stand-in", ("fuse", "split", "summarize"), 6, 12, LIMIT, 1000),
-            ModelCard("stand-in-2", "Stand-in, smaller", (task,), 3, 4, LIMIT, 1000),
+            ModelCard("stand-in", "Stand-in", TASKS, 6, 12, 6, LIMIT),
+            ModelCard("stand-in-2", "Stand-in, smaller", (task,), 3, 4, 3, LIMIT),
         )
 
+    def card(self, task, model=None):
+        return self.models(task)[0]
+
     def count_tokens(self, task, text, model=None):
+        refuse_blank(text)
         return TokenCount(len(tokens_of(text)), LIMIT)
 
     def run(self, task, text, model=None, settings=None):
-        if not text.strip():
-            raise InputError("Please write or paste some text first.")
+        refuse_blank(text)
         if "explode" in text:
             raise RuntimeError("the secret inside")
         output = OUTPUTS[task] if "echo" not in text else text
@@ -53,7 +61,6 @@ class StandInEngine:
             self.steps += 1
             yield Generated(
                 text=output[: made[count - 1].end],
-                choices=tuple(Choice(token, 0.9, ()) for token in made[:count]),
                 source_text=text,
                 target_ids=tuple(range(count)),
                 num_source_tokens=len(read),
@@ -62,7 +69,7 @@ class StandInEngine:
                 finished=count == len(made),
             )
 
-    def attention(self, model, task, source_text, target_ids, kind, layer):
+    def attention(self, task, source_text, target_ids, kind, layer, model=None):
         self.looks.append(layer)
         target_text = OUTPUTS[task] if "echo" not in source_text else source_text
         sources = (Token("[CLS]", 0, 0, True), *tokens_of(source_text)[:LIMIT], Token("[SEP]", 0, 0, True))

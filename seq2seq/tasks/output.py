@@ -1,0 +1,52 @@
+"""Generated ids as a reader sees them: the text, each token's place in it, and how sure the model was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seq2seq.generation.steps import Step
+from seq2seq.tasks.results import Choice
+from seq2seq.tokenizers import Tokenizer
+from seq2seq.trace import Token
+
+
+def plain_text(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
+    return tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+
+
+def target_tokens(tokenizer: Tokenizer, ids: Sequence[int], text: str) -> tuple[Token, ...]:
+    """Every generated token with its span in `text`, which is what all of them decode to.
+
+    A token ends where the text of all tokens up to it ends. While a character is still incomplete, as one of several
+    byte tokens, its end lies beyond what the finished text has, and is held back.
+    """
+    special = set(tokenizer.all_special_ids)
+    tokens: list[Token] = []
+    end = 0
+    for count, token_id in enumerate(ids, start=1):
+        if token_id in special:
+            tokens.append(special_token(tokenizer, token_id))
+            continue
+        so_far = plain_text(tokenizer, ids[:count])
+        start, end = end, max(end, len(so_far) if text.startswith(so_far) else end)
+        while start < end and text[start].isspace():
+            start += 1
+        tokens.append(Token(text[start:end], start, end))
+    return tuple(tokens)
+
+
+def special_token(tokenizer: Tokenizer, token_id: int) -> Token:
+    return Token(tokenizer.convert_ids_to_tokens(token_id), 0, 0, special=True)
+
+
+def choices_of(tokenizer: Tokenizer, ids: Sequence[int], text: str, step: Step) -> tuple[Choice, ...]:
+    """The probability and the alternatives of every token of the step's first row."""
+    probabilities = step.log_probabilities[0].exp().tolist()
+    other_ids = step.alternatives.ids[0].tolist()
+    other_probabilities = step.alternatives.log_probabilities[0].exp().tolist()
+    return tuple(
+        Choice(token, probability, tuple(zip(tokenizer.convert_ids_to_tokens(others), theirs, strict=True)))
+        for token, probability, others, theirs in zip(
+            target_tokens(tokenizer, ids, text), probabilities, other_ids, other_probabilities, strict=False
+        )
+    )

@@ -1,0 +1,157 @@
+"""Fusing, splitting and summarizing: a text in, a stream of snapshots out, and afterwards a look at the attention.
+
+The three differ in what the checkpoint was taught to do behind each prompt, not in the way; so they are data here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from seq2seq.attention.tape import recording
+from seq2seq.config import EncoderDecoderConfig
+from seq2seq.generation.settings import GenerationConfig
+from seq2seq.generation.steps import Step
+from seq2seq.models import EncoderDecoderModel
+from seq2seq.models.generating import first_token, generation_defaults
+from seq2seq.tasks.output import choices_of, plain_text, special_token, target_tokens
+from seq2seq.tasks.results import Generated, GenerationSettings, Task
+from seq2seq.tasks.source import Source, clean, read_source
+from seq2seq.tokenizers import Tokenizer
+from seq2seq.trace import AttentionKind, AttentionRecord
+
+NUM_ALTERNATIVES = 5
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A checkpoint ready to write, and how it is asked for each task."""
+
+    model: EncoderDecoderModel
+    tokenizer: Tokenizer
+
+    @property
+    def limit(self) -> int:
+        """Tokens of a source that fit, the prompt included."""
+        return self.model.config.encoder.max_position_embeddings
+
+    def source(self, task: Task, text: str) -> Source:
+        return read_source(clean(text), prompt_of(self.model.config, task), self.tokenizer, self.limit)
+
+    def generation_config(self, task: Task, settings: GenerationSettings) -> GenerationConfig:
+        """The visitor's choices over the checkpoint's for the task, over its general ones."""
+        base = self.model.generation_config or generation_defaults(self.model.config)
+        merged = base.merged(**generation_of(self.model.config, task)).merged(**settings.overrides())
+        room = self.model.config.decoder.max_position_embeddings - 1
+        wanted = merged.max_new_tokens or merged.max_length or room
+        return merged.merged(max_new_tokens=min(wanted, room))
+
+
+def task_parameters(config: EncoderDecoderConfig) -> Mapping[str, Mapping[str, Any]]:
+    """What the checkpoint says of each task it was taught, in config.json: a `prefix`, and settings of generation."""
+    return getattr(config, "task_specific_params", None) or {}
+
+
+def prompt_of(config: EncoderDecoderConfig, task: Task) -> str:
+    return task_parameters(config).get(task, {}).get("prefix", "")
+
+
+def generation_of(config: EncoderDecoderConfig, task: Task) -> dict[str, Any]:
+    parameters = task_parameters(config).get(task, {})
+    return {name: value for name, value in parameters.items() if name != "prefix"}
+
+
+def write(
+    writer: Writer, task: Task, text: str, settings: GenerationSettings | None = None
+) -> Iterator[Generated]:
+    """One snapshot a token; stop iterating to stop writing.
+
+    Raises: InputError for a text that cannot be worked on, ValueError for settings out of range.
+    """
+    settings = settings or GenerationSettings()
+    started = time.monotonic()
+    source = writer.source(task, text)
+    config = writer.generation_config(task, settings)
+    steps = writer.model.generate_steps(
+        torch.tensor([source.input_ids], device=writer.model.device),
+        generation_config=config,
+        generator=torch.Generator().manual_seed(settings.seed),
+        num_alternatives=NUM_ALTERNATIVES,
+    )
+    for step in steps:
+        yield snapshot(writer.tokenizer, source, step, time.monotonic() - started)
+
+
+def write_batch(
+    writer: Writer, task: Task, texts: Sequence[str], settings: GenerationSettings | None = None
+) -> list[str]:
+    """The finished outputs of several texts, written side by side.
+
+    Raises: as `write`, for the first text that cannot be worked on.
+    """
+    settings = settings or GenerationSettings()
+    rows = [torch.tensor(writer.source(task, text).input_ids) for text in texts]
+    lengths = torch.tensor([len(row) for row in rows])
+    input_ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=writer.tokenizer.pad_token_id)
+    attention_mask = torch.arange(input_ids.shape[1]) < lengths[:, None]
+    sequences = writer.model.generate(
+        input_ids.to(writer.model.device),
+        attention_mask=attention_mask.to(writer.model.device),
+        generation_config=writer.generation_config(task, settings),
+        generator=torch.Generator().manual_seed(settings.seed),
+    )
+    return [plain_text(writer.tokenizer, row) for row in sequences[:, 1:].tolist()]
+
+
+def snapshot(tokenizer: Tokenizer, source: Source, step: Step, seconds: float) -> Generated:
+    finished = step.output is not None
+    target_ids = tuple(step.tokens[0, 1 : step.lengths[0]].tolist())
+    text = plain_text(tokenizer, target_ids)
+    return Generated(
+        text=text,
+        source_text=source.text,
+        target_ids=target_ids,
+        num_source_tokens=len(source.input_ids),
+        num_cut_tokens=source.num_cut_tokens,
+        seconds=seconds,
+        finished=finished,
+        choices=choices_of(tokenizer, target_ids, text, step) if finished else (),
+    )
+
+
+@torch.no_grad()
+def attention(
+    writer: Writer, task: Task, text: str, target_ids: tuple[int, ...], kind: AttentionKind, layer: int
+) -> AttentionRecord:
+    """What one layer looked at while it wrote `target_ids` for `text`: one teacher-forced pass, one layer kept.
+
+    Row t is the attention from which token t was predicted: that of the token before it, or of the start token.
+    Raises: ValueError for a layer that the model does not have, or nothing written.
+    """
+    model = writer.model
+    num_layers = model.config.encoder.num_hidden_layers if kind == "encoder" else model.config.decoder.num_hidden_layers
+    if not 0 <= layer < num_layers:
+        raise ValueError(f"layer must be from 0 to {num_layers - 1}; got {layer}.")
+    if not target_ids:
+        raise ValueError("There is no output to look back from yet. Run the model first.")
+    source = writer.source(task, text)
+    start = first_token(writer.generation_config(task, GenerationSettings()))
+    with recording(lambda recorded, number: recorded == kind and number == layer) as tape:
+        model(
+            input_ids=torch.tensor([source.input_ids], device=model.device),
+            decoder_input_ids=torch.tensor([[start, *target_ids[:-1]]], device=model.device),
+            use_cache=False,
+        )
+    target_text = plain_text(writer.tokenizer, target_ids)
+    written = target_tokens(writer.tokenizer, target_ids, target_text)
+    targets, sources, texts = {
+        "cross": (written, source.tokens, (target_text, source.text)),
+        "encoder": (source.tokens, source.tokens, (source.text, source.text)),
+        "decoder": (written, (special_token(writer.tokenizer, start), *written[:-1]), (target_text, target_text)),
+    }[kind]
+    weights = tape.weights[kind, layer][0].float().cpu().numpy()
+    return AttentionRecord(kind, layer, weights, targets, sources, *texts)

@@ -1,0 +1,118 @@
+"""Measures a checkpoint on dev pairs, beside the baseline that needs no model.
+
+    python -m seq2seq.training.evaluate FOLDER --data DATA [--limit 300]
+
+Fusing and splitting: BLEU (sacrebleu, cased, 13a), exact matches, and the share of output words that the source lacks;
+their baseline copies the source. Summaries: ROUGE-1, -2 and -Lsum F1 (rouge-score, stemmed); their baseline is the
+first two sentences.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import mean
+
+import sacrebleu
+from rouge_score import rouge_scorer
+from tqdm import tqdm
+
+from seq2seq.engine import Engine, EngineSettings
+from seq2seq.training.batches import in_groups
+from seq2seq.training.data import WORD, Pair, read_pairs
+from seq2seq.training.recipes import RECIPES
+
+BATCH_SIZE = 16
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+ROUGE = ("rouge1", "rouge2", "rougeLsum")
+
+Scores = dict[str, float]
+
+
+def rewriting_scores(pairs: Sequence[Pair], outputs: Sequence[str]) -> Scores:
+    targets = [pair.target for pair in pairs]
+    return {
+        "BLEU": sacrebleu.corpus_bleu(list(outputs), [targets]).score,
+        "exact %": 100 * mean(output == target for output, target in zip(outputs, targets, strict=True)),
+        "new words %": 100 * mean(new_words(pair.source, output) for pair, output in zip(pairs, outputs, strict=True)),
+    }
+
+
+def new_words(source: str, output: str) -> float:
+    """The share of the output's words that do not occur in the source, case aside."""
+    known = set(WORD.findall(source.lower()))
+    words = WORD.findall(output.lower())
+    return sum(word not in known for word in words) / max(1, len(words))
+
+
+def summary_scores(pairs: Sequence[Pair], outputs: Sequence[str]) -> Scores:
+    scorer = rouge_scorer.RougeScorer(ROUGE, use_stemmer=True)
+    scores = [
+        scorer.score(on_lines(pair.target), on_lines(output)) for pair, output in zip(pairs, outputs, strict=True)
+    ]
+    return {name: 100 * mean(score[name].fmeasure for score in scores) for name in ROUGE}
+
+
+def on_lines(text: str) -> str:
+    """A sentence a line, as ROUGE-Lsum expects."""
+    return "\n".join(SENTENCE_END.split(text))
+
+
+def copied(source: str) -> str:
+    return source
+
+
+def lead(source: str) -> str:
+    """The first two sentences."""
+    return " ".join(SENTENCE_END.split(source)[:2])
+
+
+MEASURES: dict[str, tuple[Callable[[Sequence[Pair], Sequence[str]], Scores], Callable[[str], str]]] = {
+    "fuse": (rewriting_scores, copied),
+    "split": (rewriting_scores, copied),
+    "summarize": (summary_scores, lead),
+}
+
+
+def measure(engine: Engine, model: str, data: Path, limit: int) -> dict[str, dict[str, Scores | int | str]]:
+    """By task: the dev set, how many of its pairs, the model's scores and the baseline's."""
+    report = {}
+    for ingredient in RECIPES["small"].dev:
+        pairs = read_pairs(data, ingredient, "dev")
+        pairs = random.Random(0).sample(pairs, min(limit, len(pairs)))
+        score, baseline = MEASURES[ingredient.task]
+        report[ingredient.task] = {
+            "set": f"{ingredient.file} dev",
+            "pairs": len(pairs),
+            "model": score(pairs, written(engine, model, ingredient.task, pairs)),
+            "baseline": score(pairs, [baseline(pair.source) for pair in pairs]),
+        }
+    return report
+
+
+def written(engine: Engine, model: str, task: str, pairs: Sequence[Pair]) -> list[str]:
+    """Outputs in the order of the pairs; pairs of like length are written together."""
+    order = sorted(range(len(pairs)), key=lambda index: len(pairs[index].source))
+    outputs: dict[int, str] = {}
+    for group in tqdm(list(in_groups(order, BATCH_SIZE)), desc=task):
+        texts = engine.run_batch(task, [pairs[index].source for index in group], model)
+        outputs.update(zip(group, texts, strict=True))
+    return [outputs[index] for index in range(len(pairs))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("model", help="folder of the checkpoint")
+    parser.add_argument("--data", type=Path, required=True, help="folder of gzipped JSON lines")
+    parser.add_argument("--limit", type=int, default=300, help="pairs a task, drawn with a fixed seed")
+    arguments = parser.parse_args()
+    report = measure(Engine(EngineSettings()), arguments.model, arguments.data, arguments.limit)
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
