@@ -50,9 +50,7 @@ def heatmap(record: AttentionRecord, head: int | None = None) -> go.Figure:
         font={"family": "system-ui, sans-serif", "size": 12},
         modebar={"remove": ["select", "lasso", "autoScale"]},
     )
-    figure.update_xaxes(
-        tickangle=-45 if len(record.sources) <= 30 else -90, **_axis(record.sources, MAX_COLUMN_LABELS)
-    )
+    figure.update_xaxes(tickangle=-45 if len(record.sources) <= 30 else -90, **_axis(record.sources, MAX_COLUMN_LABELS))
     figure.update_yaxes(autorange="reversed", **_axis(record.targets, rows_height // MIN_LABEL_HEIGHT))
     return figure
 

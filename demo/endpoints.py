@@ -6,8 +6,9 @@ Annotations are real objects here, not strings, because Gradio derives each endp
 from collections.abc import Iterator
 
 from demo.handlers import chosen_card, in_plain_words
+from demo.setting_fields import settings_of
 from seq2seq.engine import Engine
-from seq2seq.tasks import GenerationSettings, Task
+from seq2seq.tasks import Task
 
 
 class Endpoint:
@@ -31,26 +32,26 @@ class Endpoint:
         length_penalty: float | None = None,
         no_repeat_ngram_size: int | None = None,
         repetition_penalty: float | None = None,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> Iterator[str]:
         """Yields the whole output so far each time it grows; the last is the result.
 
         Settings left out are the model's own for the task.
         """
-        settings = GenerationSettings(
-            num_beams=num_beams,
-            do_sample=do_sample,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            max_new_tokens=max_new_tokens,
-            min_new_tokens=min_new_tokens,
-            length_penalty=length_penalty,
-            no_repeat_ngram_size=no_repeat_ngram_size,
-            repetition_penalty=repetition_penalty,
-            seed=seed,
-        )
+        numbers = {
+            "num_beams": num_beams,
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+            "max_new_tokens": max_new_tokens,
+            "min_new_tokens": min_new_tokens,
+            "length_penalty": length_penalty,
+            "no_repeat_ngram_size": no_repeat_ngram_size,
+            "repetition_penalty": repetition_penalty,
+            "seed": seed,
+        }
         with in_plain_words():
+            settings = settings_of(do_sample, numbers)
             card = chosen_card(self.engine, self.task, model)
             for generated in self.engine.run(self.task, text, card.name, settings):
                 yield generated.text

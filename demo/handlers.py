@@ -186,14 +186,10 @@ class Handlers:
             *self.look(run, layer, MEAN_HEAD, unit),
         )
 
-    def look(
-        self, run: Run, layer: int, head: int, unit: Unit
-    ) -> tuple[AttentionRecord, dict, go.Figure, str]:
+    def look(self, run: Run, layer: int, head: int, unit: Unit) -> tuple[AttentionRecord, dict, go.Figure, str]:
         """One layer's cross-attention for a finished run, and its views."""
         with in_plain_words():
-            record = self.engine.attention(
-                run.task, run.source_text, run.target_ids, "cross", layer, run.model
-            )
+            record = self.engine.attention(run.task, run.source_text, run.target_ids, "cross", layer, run.model)
         return record, *redraw(record, head, unit)
 
 

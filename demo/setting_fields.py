@@ -1,4 +1,4 @@
-"""The generation settings as a form: what may be typed into each field, and the settings that come of it.
+"""The generation settings as a form: what may be asked for in each field, and the settings that come of it.
 
 Fields are text because Gradio's number field cannot be empty, and empty is what says "the model's own". Knows
 no widgets.
@@ -6,7 +6,7 @@ no widgets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from demo import wording
@@ -22,17 +22,23 @@ class SettingField:
     low: float
     high: float
 
-    def read(self, typed: str | None) -> float | int | None:
+    def parse(self, typed: str | None) -> float | int | None:
         """The number that was typed; None for an empty field. Raises InputError for anything else."""
         if not (typed or "").strip():
             return None
         try:
-            number = self.kind(typed)
+            return self.check(self.kind(typed))
         except ValueError:
-            number = None
-        if number is None or not self.low <= number <= self.high:
-            raise InputError(wording.not_a_setting(self.name, self.kind is int, self.low, self.high, typed))
+            raise self.refusal(typed) from None
+
+    def check(self, number: float | int) -> float | int:
+        """The number itself. Raises InputError if it is out of range, or no number."""
+        if not isinstance(number, (int, self.kind)) or not self.low <= number <= self.high:
+            raise self.refusal(number)
         return number
+
+    def refusal(self, got: object) -> InputError:
+        return InputError(wording.not_a_setting(self.name, self.kind is int, self.low, self.high, got))
 
 
 FIELDS = (
@@ -49,8 +55,13 @@ FIELDS = (
 )
 
 
+def settings_of(do_sample: bool | None, numbers: Mapping[str, float | int | None]) -> GenerationSettings:
+    """The settings for named numbers, None for the model's own. Raises InputError that names what is off."""
+    chosen = {field.name: field.check(numbers[field.name]) for field in FIELDS if numbers[field.name] is not None}
+    return GenerationSettings(do_sample=do_sample, **chosen)
+
+
 def read_settings(do_sample: bool, typed: Sequence[str | None]) -> GenerationSettings:
     """The settings for a form's values, in the order of FIELDS. Raises InputError that names the field."""
-    chosen = {field.name: field.read(value) for field, value in zip(FIELDS, typed, strict=True)}
-    chosen["do_sample"] = do_sample or None
-    return GenerationSettings(**{name: value for name, value in chosen.items() if value is not None})
+    numbers = {field.name: field.parse(value) for field, value in zip(FIELDS, typed, strict=True)}
+    return settings_of(do_sample or None, numbers)

@@ -84,15 +84,13 @@ def finished(generated: Generated) -> list[str]:
     rate = count / max(generated.seconds, 1e-3)
     notes = [f"{_tokens(count)} in {generated.seconds:.1f} s, {rate:.0f} a second"]
     if generated.num_cut_tokens:
-        notes.append(
-            f"The last {_tokens(generated.num_cut_tokens)} of your text did not fit and were not read."
-        )
+        notes.append(f"The last {_tokens(generated.num_cut_tokens)} of your text did not fit and were not read.")
     return notes
 
 
-def not_a_setting(name: str, whole: bool, low: float, high: float, typed: str) -> str:
+def not_a_setting(name: str, whole: bool, low: float, high: float, got: object) -> str:
     kind = "a whole number" if whole else "a number"
-    return f"{SETTINGS[name][0]} must be {kind} from {low:,} to {high:,}; you wrote “{typed}”."
+    return f"{SETTINGS[name][0]} must be {kind} from {low:,} to {high:,}; it is “{got}”."
 
 
 def no_such_model(model: str, names: Iterable[str]) -> str:

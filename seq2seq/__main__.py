@@ -16,7 +16,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 from seq2seq.engine import Engine
-from seq2seq.tasks import TASKS, GenerationSettings, Task
+from seq2seq.tasks import TASKS, GenerationSettings
 
 BATCH_SIZE = 16
 
@@ -123,7 +123,9 @@ def run_lines(options: argparse.Namespace) -> int:
         for path in options.file or [None]:
             with open(path, encoding="utf-8") if path else sys.stdin as lines:
                 for rows in chunks(read_objects(lines), BATCH_SIZE):
-                    outputs = engine.run_batch(options.task, [row["text"] for row in rows], options.model, settings_of(options))
+                    outputs = engine.run_batch(
+                        options.task, [row["text"] for row in rows], options.model, settings_of(options)
+                    )
                     for row, output in zip(rows, outputs, strict=True):
                         print(json.dumps({**row, "output": output}, ensure_ascii=False), flush=True)
                     bar.update(len(rows))

@@ -16,8 +16,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from seq2seq.checkpoints.hub import find_file, read_json
 from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.checkpoints.hub import find_file, read_json
 
 CONFIG_FILE = "config.json"
 PositionEmbeddingType = Literal["absolute", "relative_key", "relative_key_query"]
@@ -110,7 +110,6 @@ class StackConfig(PretrainedConfig):
             raise ValueError(
                 f"position_embedding_type must be one of {', '.join(kinds)}; got {self.position_embedding_type!r}."
             )
-
 
     @property
     def adds_position_embeddings(self) -> bool:

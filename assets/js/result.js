@@ -26,6 +26,7 @@ function draw() {
     ...(value.notes || []).map((note) => Object.assign(document.createElement("span"), { textContent: note })),
   );
   part(".result-actions").hidden = !value.text || value.running;
+  if (value.running && !element.classList.contains("is-running")) element.scrollIntoView({ block: "nearest" });
   element.classList.toggle("is-running", Boolean(value.running));
 }
 

@@ -49,10 +49,15 @@ def wire_attention(
         handlers.first_look,
         [run, panel.unit],
         [panel.frame, panel.layer, panel.head, panel.record, *panel.views],
+        show_progress="minimal",
         **MODEL_EVENT,
     )
     panel.layer.input(
-        handlers.look, [run, panel.layer, panel.head, panel.unit], [panel.record, *panel.views], **MODEL_EVENT
+        handlers.look,
+        [run, panel.layer, panel.head, panel.unit],
+        [panel.record, *panel.views],
+        show_progress="minimal",
+        **MODEL_EVENT,
     )
     gr.on(
         [panel.head.input, panel.unit.input],

@@ -6,5 +6,5 @@ Neither kind is an endpoint for programs; those are in `demo.endpoints`.
 from __future__ import annotations
 
 MODEL_QUEUE = "model"  # one concurrency group: Gradio would else give each event a queue of its own
-MODEL_EVENT = {"concurrency_id": MODEL_QUEUE, "api_visibility": "private", "show_progress": "minimal"}
+MODEL_EVENT = {"concurrency_id": MODEL_QUEUE, "api_visibility": "private"}
 PAGE_EVENT = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}

@@ -54,9 +54,7 @@ def run_panel(task: Component, tasks: tuple[Task, ...], handlers: Handlers) -> R
             settings = settings_panel()
         with gr.Column(elem_classes="answer"):
             shown = result_view(result(first, hint=wording.RESULT_HINT))
-    panel = RunPanel(
-        task, text, count, sets, model, settings, run, cancel, shown, gr.State(), attention_panel()
-    )
+    panel = RunPanel(task, text, count, sets, model, settings, run, cancel, shown, gr.State(), attention_panel())
     _wire_input(panel, handlers)
     _wire_run(panel, handlers)
     return panel
@@ -94,10 +92,9 @@ def _wire_run(panel: RunPanel, handlers: Handlers) -> None:
         handlers.generate,
         [panel.task, panel.text, panel.model, *panel.settings],
         [panel.result, panel.finished],
+        show_progress="full",  # says how long the queue is
         **MODEL_EVENT,
     )
     looked = wire_attention(panel.attention, panel.finished, generated, handlers)
     generated.then(end, panel.result, [*buttons, panel.result], **PAGE_EVENT)
-    panel.cancel.click(
-        cancelled, panel.result, [*buttons, panel.result], cancels=[generated, looked], **PAGE_EVENT
-    )
+    panel.cancel.click(cancelled, panel.result, [*buttons, panel.result], cancels=[generated, looked], **PAGE_EVENT)

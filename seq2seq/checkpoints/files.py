@@ -68,9 +68,7 @@ def find_weights(name_or_path: str | Path, **hub_options: Unpack[HubOptions]) ->
     )
 
 
-def _find_shards(
-    name_or_path: str | Path, index: Path, **hub_options: Unpack[HubOptions]
-) -> tuple[Path, ...]:
+def _find_shards(name_or_path: str | Path, index: Path, **hub_options: Unpack[HubOptions]) -> tuple[Path, ...]:
     weight_map = read_json(index).get("weight_map")
     shards = list(weight_map.values()) if isinstance(weight_map, dict) else []
     if not shards or not all(isinstance(shard, str) for shard in shards):

@@ -157,9 +157,7 @@ def _is_cached_without(name: str, wanted: str, revision: str | None, cache_dir: 
     """Whether this revision is in the cache and is not known to have the file: only then is it a file that
     the repository lacks, rather than one that has not been downloaded yet."""
     try:
-        snapshot_download(
-            name, revision=revision, cache_dir=cache_dir, local_files_only=True, allow_patterns=[wanted]
-        )
+        snapshot_download(name, revision=revision, cache_dir=cache_dir, local_files_only=True, allow_patterns=[wanted])
     except LocalEntryNotFoundError:
         return False
     return True

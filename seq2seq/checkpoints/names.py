@@ -77,9 +77,7 @@ def _prefixed(rows: Mapping[str, str | None], foreign: str, ours: str) -> dict[s
 
 
 def _weights_and_biases(modules: Mapping[str, str]) -> dict[str, str]:
-    return {
-        f"{name}.{kind}": f"{ours}.{kind}" for name, ours in modules.items() for kind in ("weight", "bias")
-    }
+    return {f"{name}.{kind}": f"{ours}.{kind}" for name, ours in modules.items() for kind in ("weight", "bias")}
 
 
 _STACK_ROWS = {

@@ -65,9 +65,7 @@ def _under_foreign_names(weights: nn.Module | Mapping[str, Tensor], names: NameT
     state = weights.state_dict() if isinstance(weights, nn.Module) else weights
     first = {tensor.data_ptr() for name, tensor in state.items() if name not in names.copies}
     kept = {
-        name: tensor
-        for name, tensor in state.items()
-        if name not in names.copies or tensor.data_ptr() not in first
+        name: tensor for name, tensor in state.items() if name not in names.copies or tensor.data_ptr() not in first
     }
     return {foreign: tensor for name, tensor in kept.items() for foreign in names.to_foreign(name)}
 

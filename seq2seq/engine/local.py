@@ -49,7 +49,9 @@ class Engine:
         self.settings = settings or EngineSettings()
         self.device = choose_device(self.settings.device)
         self.dtype = choose_dtype(self.settings.dtype, self.device)
-        self._paths = {path.parent.name: str(path.parent) for path in sorted(self.settings.models.glob("*/config.json"))}
+        self._paths = {
+            path.parent.name: str(path.parent) for path in sorted(self.settings.models.glob("*/config.json"))
+        }
         self._paths |= {name: name for name in self.settings.extra_models}
         self._cards = {name: read_card(name, path) for name, path in self._paths.items()}
         self._writers: dict[str, Writer] = {}
@@ -105,7 +107,13 @@ class Engine:
         return write_batch(self.load(task, model), task, texts, settings)
 
     def attention(
-        self, task: Task, text: str, target_ids: Sequence[int], kind: AttentionKind, layer: int, model: str | None = None
+        self,
+        task: Task,
+        text: str,
+        target_ids: Sequence[int],
+        kind: AttentionKind,
+        layer: int,
+        model: str | None = None,
     ) -> AttentionRecord:
         """What one layer looked at in a finished run: its text and its `target_ids`."""
         return attention(self.load(task, model), task, text, tuple(target_ids), kind, layer)

@@ -122,9 +122,10 @@ class LayerCache:
 
 
 class KeyValueCache(Sequence):
-    """What all decoder layers keep. Also reads as the documented tuple of tuples: one entry a layer,
+    """What all decoder layers keep.
 
-    (self_keys, self_values) or (self_keys, self_values, cross_keys, cross_values).
+    Also reads as the documented tuple of tuples, an entry a layer: (self_keys, self_values), followed by
+    (cross_keys, cross_values) once those are set.
     """
 
     def __init__(self, num_layers: int) -> None:

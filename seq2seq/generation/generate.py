@@ -53,10 +53,8 @@ def generate_steps(
     """Generate, and yield where the run stands after every token; the last step carries the output.
 
     Args:
-        next_token: the model, called first with `start_ids` (B rows) and then with one token for each of N
-        rows: N
-            is B * num_beams, or B * num_return_sequences when sampling; those of one source follow each
-            other.
+        next_token: the model, called first with `start_ids` (B rows), then with one token for each of N rows:
+            B * num_beams, or B * num_return_sequences when sampling. Those of one source follow each other.
         start_ids: B t, at least one token each.
         generator: where draws come from, on the model's device; torch's global one for None.
         num_alternatives: how many of the likeliest tokens to record at each place; 0 records only the

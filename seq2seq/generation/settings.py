@@ -66,9 +66,7 @@ class GenerationConfig:
         kinds = {field.name: field.type for field in fields(self)}
         unknown = sorted(overrides.keys() - kinds.keys())
         if unknown:
-            raise ValueError(
-                f"generate does not know {', '.join(unknown)}. It knows {', '.join(sorted(kinds))}."
-            )
+            raise ValueError(f"generate does not know {', '.join(unknown)}. It knows {', '.join(sorted(kinds))}.")
         optional = {name for name, kind in kinds.items() if "None" in kind}
         kept = {name: value for name, value in overrides.items() if value is not None or name in optional}
         return replace(self, **kept)
@@ -118,9 +116,7 @@ class GenerationConfig:
             self._require(name, _is_number(value) and 0 < value < float("inf"), "a number above 0")
         self._require("top_p", _is_number(self.top_p) and 0 <= self.top_p <= 1, "a number from 0 to 1")
         self._require("length_penalty", _is_number(self.length_penalty), "a number")
-        self._require(
-            "early_stopping", self.early_stopping in (True, False, "never"), 'True, False or "never"'
-        )
+        self._require("early_stopping", self.early_stopping in (True, False, "never"), 'True, False or "never"')
         for name in ("eos_token_id", "forced_eos_token_id"):
             are_ids = all(_is_count(id, least=0) for id in _as_ids(getattr(self, name)))
             self._require(name, are_ids, "a token id, a list of them, or None")
@@ -136,9 +132,7 @@ class GenerationConfig:
 
     def _require_unless_none(self, name: str, least: int) -> None:
         value = getattr(self, name)
-        self._require(
-            name, value is None or _is_count(value, least), f"a whole number, at least {least}, or None"
-        )
+        self._require(name, value is None or _is_count(value, least), f"a whole number, at least {least}, or None")
 
     def _require(self, name: str, holds: bool, expected: str) -> None:
         if not holds:

@@ -50,7 +50,7 @@ class BertGenerationEncoder(Stack):
 
         Args:
             input_ids: (B T) token ids, or inputs_embeds: (B T D) their vectors.
-            attention_mask: (B T, with a cache B past+T) 1 for tokens to see, 0 for padding.
+            attention_mask: (B T, with a cache B past+T) 1 for tokens to see, 0 for padding; or (B T T), a row a query.
             position_ids: (B T) in [0, max_position_embeddings).
             head_mask: (H) or (L H), 1 keeps a head and 0 silences it.
             encoder_hidden_states: (B S D) and encoder_attention_mask: (B S), what a decoder looks at across.

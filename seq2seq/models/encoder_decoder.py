@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seq2seq.checkpoints import names
 from seq2seq.checkpoints.names import NameTable
@@ -28,7 +29,7 @@ from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.models.stack import Stack
 
 
-class EncoderDecoderModel(Generates, PreTrainedModel):
+class EncoderDecoderModel(Generates):
     """Any encoder of `families` with any decoder; made from a configuration, from two models, or from checkpoints."""
 
     config_class = EncoderDecoderConfig
@@ -209,16 +210,20 @@ class EncoderDecoderModel(Generates, PreTrainedModel):
 
     @torch.no_grad()
     def start(self, input_ids, attention_mask, config, inputs):
-        """Encodes the source once; the search begins with the start token, or with `decoder_input_ids`."""
+        """Encodes the source once; the search begins with the start token, and with `decoder_input_ids`."""
         encoder_outputs = self.encode(
             input_ids, attention_mask, inputs.pop("inputs_embeds", None), inputs.pop("encoder_outputs", None)
         )
         source = self.project(encoder_outputs.last_hidden_state)
-        start_ids = inputs.pop("decoder_input_ids", None)
-        if start_ids is None:
-            start_ids = torch.full((source.shape[0], 1), first_token(config), device=source.device)
+        start_ids = torch.full((source.shape[0], 1), first_token(config), device=source.device)
+        prompt_ids = inputs.pop("decoder_input_ids", None)
         prompt_mask = inputs.pop("decoder_attention_mask", None)
         refuse_unknown(inputs)
+        if prompt_ids is not None and bool((prompt_ids[:, :1] == start_ids).any()):
+            start_ids = prompt_ids
+        elif prompt_ids is not None:
+            start_ids = torch.cat((start_ids, prompt_ids), dim=1)
+            prompt_mask = None if prompt_mask is None else F.pad(prompt_mask, (1, 0), value=1)
         return start_ids, CachedDecoding(self.decoder, source, attention_mask, prompt_mask)
 
 

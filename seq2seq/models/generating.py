@@ -6,19 +6,25 @@ it has seen, and from a source that is encoded once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from seq2seq.config import PretrainedConfig
+from seq2seq.checkpoints.hub import find_file, read_json
+from seq2seq.config import PretrainedConfig, take_hub_options
 from seq2seq.generation.cache import KeyValueCache
-from seq2seq.generation.generate import NextToken, generate, generate_steps
+from seq2seq.generation.generate import generate, generate_steps
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import GenerateOutput, Step
 from seq2seq.models.heads import LanguageModel
+from seq2seq.models.pretrained import PreTrainedModel
+
+GENERATION_CONFIG_FILE = "generation_config.json"
 
 
 @dataclass
@@ -63,10 +69,27 @@ class CachedDecoding:
             self.prompt_mask = self.prompt_mask[rows]
 
 
-class Generates:
+class Generates(PreTrainedModel):
     """`generate` and `generate_steps` for a model that can say where a search starts."""
 
-    generation_config: GenerationConfig | None = None  # from the checkpoint; None: from the model's configuration
+    generation_config: GenerationConfig | None = None  # of the checkpoint; None: from the model's configuration
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> Generates:
+        """As every model's; where the checkpoint has settings for generating, they become the model's own."""
+        model = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+        hub_options = take_hub_options(kwargs)
+        path = find_file(pretrained_model_name_or_path, GENERATION_CONFIG_FILE, **hub_options)
+        if path is not None:
+            model.generation_config = GenerationConfig.from_dict(read_json(path) | kwargs)
+        return model
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
+        """As every model's, with its own settings for generating if it has any."""
+        super().save_pretrained(save_directory, **kwargs)
+        if self.generation_config is not None:
+            text = json.dumps(self.generation_config.to_dict(), indent=2, sort_keys=True) + "\n"
+            Path(save_directory, GENERATION_CONFIG_FILE).write_text(text, encoding="utf-8")
 
     def start(self, input_ids: Tensor, attention_mask: Tensor | None, config: GenerationConfig, inputs: dict):
         """The search's first tokens (B t), and the model as the search sees it."""
@@ -84,9 +107,7 @@ class Generates:
         """One Step a token, as it is decided; stop iterating to stop generating. Arguments as in `generate`."""
         config, inputs = self.settle(generation_config, options)
         start_ids, next_token = self.start(input_ids, attention_mask, config, inputs)
-        return generate_steps(
-            next_token, start_ids, config, generator=generator, num_alternatives=num_alternatives
-        )
+        return generate_steps(next_token, start_ids, config, generator=generator, num_alternatives=num_alternatives)
 
     def generate(
         self,
@@ -130,6 +151,8 @@ class GeneratesFromPrompt(Generates):
         refuse_unknown(inputs)
         if input_ids is None:
             input_ids = torch.full((1, 1), first_token(config), device=self.device)
+        if attention_mask is None and is_padded(input_ids, config):
+            attention_mask = (input_ids != config.pad_token_id).long()
         return input_ids, CachedDecoding(self, source, source_mask, prompt_mask=attention_mask)
 
 
@@ -139,6 +162,12 @@ def generation_defaults(config: PretrainedConfig) -> GenerationConfig:
     values = vars(decoder) if decoder is not None else {}
     values = values | {name: value for name, value in vars(config).items() if value is not None}
     return GenerationConfig.from_dict(values)
+
+
+def is_padded(input_ids: Tensor, config: GenerationConfig) -> bool:
+    """Whether a prompt without a mask holds padding: not where padding may as well be the end of a text."""
+    pad = config.pad_token_id
+    return pad is not None and pad not in config.eos_ids and bool((input_ids == pad).any())
 
 
 def first_token(config: GenerationConfig) -> int:

@@ -18,7 +18,7 @@ class ModelOutput:
     """Fields that are None count as absent: `output[0]`, `to_tuple()`, iteration and `"name" in output` skip them."""
 
     def to_tuple(self) -> tuple[Any, ...]:
-        return tuple(self[name] for name in self.keys())  # noqa: SIM118
+        return tuple(self[name] for name in self.keys())
 
     def keys(self) -> list[str]:
         return [field.name for field in fields(self) if getattr(self, field.name) is not None]
@@ -27,7 +27,7 @@ class ModelOutput:
         return getattr(self, key) if isinstance(key, str) else self.to_tuple()[key]
 
     def __contains__(self, name: str) -> bool:
-        return name in self.keys()  # noqa: SIM118
+        return name in self.keys()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())

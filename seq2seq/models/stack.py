@@ -129,10 +129,13 @@ class Stack(PreTrainedModel):
         return encoder_hidden_states
 
     def bias(self, words: Tensor, attention_mask: Tensor | None, past: int) -> Tensor | None:
-        """What each token may see of its own sequence; None where that is everything."""
+        """What each token may see of its own sequence; None where that is everything.
+
+        A mask with a row a query says it all: a decoder that is given one need not look left only.
+        """
         length = words.shape[1]
         visible = None
-        if self.config.is_decoder and length > 1:
+        if self.config.is_decoder and length > 1 and (attention_mask is None or attention_mask.dim() == 2):
             visible = masks.causal(length, past + length, words.device)
         if attention_mask is not None:
             padded = masks.padding(attention_mask)

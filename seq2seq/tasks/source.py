@@ -47,9 +47,7 @@ def read_source(text: str, prompt: str, tokenizer: Tokenizer, limit: int) -> Sou
     return Source(text, tuple(input_ids[:limit]), tokens, max(0, len(input_ids) - limit))
 
 
-def source_token(
-    token_id: int, start: int, end: int, text: str, tokenizer: Tokenizer, special: bool
-) -> Token:
+def source_token(token_id: int, start: int, end: int, text: str, tokenizer: Tokenizer, special: bool) -> Token:
     if special or end <= 0:
         return special_token(tokenizer, token_id)
     return Token(text[max(0, start) : end], max(0, start), end)

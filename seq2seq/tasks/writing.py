@@ -65,9 +65,7 @@ def generation_of(config: EncoderDecoderConfig, task: Task) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name != "prefix"}
 
 
-def write(
-    writer: Writer, task: Task, text: str, settings: GenerationSettings | None = None
-) -> Iterator[Generated]:
+def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | None = None) -> Iterator[Generated]:
     """One snapshot a token; stop iterating to stop writing.
 
     Raises: InputError for a text that cannot be worked on, ValueError for settings out of range.

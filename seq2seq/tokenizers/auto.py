@@ -21,9 +21,7 @@ TOKENIZER_OF_MODEL: dict[str, type[Tokenizer]] = {
     "bert": BertTokenizer,
 }
 TOKENIZER_OF_FILE: dict[str, type[Tokenizer]] = {
-    filename: tokenizer
-    for tokenizer in TOKENIZERS.values()
-    for filename in tokenizer.vocab_files_names.values()
+    filename: tokenizer for tokenizer in TOKENIZERS.values() for filename in tokenizer.vocab_files_names.values()
 }
 # What the reference library writes where no class of its own fits: it says nothing.
 _NAMELESS = frozenset({"PreTrainedTokenizer", "TokenizersBackend"})

@@ -45,9 +45,7 @@ class IdOf:
 class Tokenizer(ABC):
     """Text to token ids and back, with the character span of every token."""
 
-    vocab_files_names: ClassVar[
-        dict[str, str]
-    ]  # constructor argument -> file name; the first that is there is read
+    vocab_files_names: ClassVar[dict[str, str]]  # constructor argument -> file name; the first that is there is read
     model_input_names: ClassVar[tuple[str, ...]] = ("input_ids", "attention_mask")
     saved_settings: ClassVar[tuple[str, ...]] = (  # constructor arguments that are attributes as well
         *SPECIAL_TOKENS,
@@ -131,9 +129,7 @@ class Tokenizer(ABC):
         """The text that these tokens stand for."""
 
     @abstractmethod
-    def save_vocabulary(
-        self, save_directory: str | Path, filename_prefix: str | None = None
-    ) -> tuple[str, ...]:
+    def save_vocabulary(self, save_directory: str | Path, filename_prefix: str | None = None) -> tuple[str, ...]:
         """Writes the vocabulary into an existing folder, its file names after "<prefix>-"; the paths."""
 
     @abstractmethod
@@ -190,15 +186,12 @@ class Tokenizer(ABC):
         """
         texts, pairs = _checked_batch(text, text_pair)
         tokens = self._tokens_of([*texts, *pairs], return_offsets_mapping)
-        rows = (
-            list(zip(tokens[: len(texts)], tokens[len(texts) :], strict=True))
-            if pairs
-            else [[t] for t in tokens]
-        )
+        parts = (tokens[: len(texts)], tokens[len(texts) :]) if pairs else (tokens,)
         frame = self._frame(bool(pairs)) if add_special_tokens else Frame()
         if truncation is None:
             truncation = max_length is not None and padding is False
-        rows = [join(row, frame) for row in self._truncated(rows, frame, truncation, max_length)]
+        rows = self._truncated(list(zip(*parts, strict=True)), frame, truncation, max_length)
+        rows = [join(row, frame) for row in rows]
         rows = self._padded(rows, padding, max_length, pad_to_multiple_of)
         wanted = {
             "token_type_ids": return_token_type_ids,
@@ -209,9 +202,9 @@ class Tokenizer(ABC):
         columns = {name: [row[name] for row in rows] for name in names}
         if return_tensors is not None:
             return Encoding(as_tensors(columns, return_tensors))
-        return Encoding(
-            {name: column[0] for name, column in columns.items()} if isinstance(text, str) else columns
-        )
+        if isinstance(text, str):
+            return Encoding({name: column[0] for name, column in columns.items()})
+        return Encoding(columns)
 
     def encode(self, text: str, text_pair: str | None = None, **options: Any) -> Any:
         """The `input_ids` of a call with the same arguments."""
@@ -239,9 +232,7 @@ class Tokenizer(ABC):
                 "Use a larger max_length, or add_special_tokens=False."
             )
         strategy = "longest_first" if truncation is True else truncation
-        return [
-            truncate(row, limit - len(frame), strategy, self.truncation_side, self._halve) for row in rows
-        ]
+        return [truncate(row, limit - len(frame), strategy, self.truncation_side, self._halve) for row in rows]
 
     def _padded(
         self, rows: list[dict[str, list]], padding: Padding, max_length: int | None, multiple: int | None
@@ -249,9 +240,7 @@ class Tokenizer(ABC):
         if padding in (False, "do_not_pad"):
             return rows
         if padding not in (True, "longest", "max_length"):
-            raise ValueError(
-                f"padding={padding!r} is not known. Expected True, False, 'longest' or 'max_length'."
-            )
+            raise ValueError(f"padding={padding!r} is not known. Expected True, False, 'longest' or 'max_length'.")
         if self.pad_token_id is None:
             raise ValueError(
                 "This tokenizer has no padding token. Set one first, e.g. tokenizer.pad_token = "

@@ -57,9 +57,7 @@ class Frame:
         return len(self.before) + len(self.between) + len(self.after)
 
 
-Halving = Callable[
-    [int, int, int], int
-]  # room, tokens of the first text, of the second -> room for the first
+Halving = Callable[[int, int, int], int]  # room, tokens of the first text, of the second -> room for the first
 
 
 def truncate(row: Sequence[Tokens], room: int, strategy: str, side: Side, halve: Halving) -> list[Tokens]:
@@ -135,9 +133,7 @@ def pad(row: Mapping[str, list], width: int, pad_id: int, side: Side) -> dict[st
 def as_tensors(columns: Mapping[str, list[list]], kind: str) -> dict[str, Any]:
     """Each column (a list of rows) as one int64 array, B T: numpy's for kind "np", torch's for "pt"."""
     if kind not in ("np", "pt"):
-        raise ValueError(
-            f"return_tensors={kind!r} is not known. Expected 'pt' (torch), 'np' (numpy) or None."
-        )
+        raise ValueError(f"return_tensors={kind!r} is not known. Expected 'pt' (torch), 'np' (numpy) or None.")
     _check_equal_lengths(len(row) for row in columns["input_ids"])
     arrays = {name: np.array(rows, dtype=np.int64) for name, rows in columns.items()}
     if kind == "np":

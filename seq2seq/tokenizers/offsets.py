@@ -11,9 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from seq2seq.tokenizers.encoding import Span
 
 SPACE_MARK = "\u2581"
-_CONTINUATION_BYTES = frozenset(
-    f"<0x{byte:02X}>" for byte in range(0x80, 0xC0)
-)  # UTF-8: not a character's first
+_CONTINUATION_BYTES = frozenset(f"<0x{byte:02X}>" for byte in range(0x80, 0xC0))  # UTF-8: not a character's first
 
 
 def piece_spans(

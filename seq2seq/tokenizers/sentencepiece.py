@@ -38,9 +38,7 @@ class SentencePieceTokenizer(Tokenizer):
     vocab_files_names: ClassVar[dict[str, str]] = {"vocab_file": "spiece.model"}
     saved_settings: ClassVar[tuple[str, ...]] = (*Tokenizer.saved_settings, "sp_model_kwargs")
 
-    def __init__(
-        self, vocab_file: str | Path, sp_model_kwargs: Mapping[str, Any] | None = None, **settings: Any
-    ):
+    def __init__(self, vocab_file: str | Path, sp_model_kwargs: Mapping[str, Any] | None = None, **settings: Any):
         """`vocab_file` is a SentencePiece model, CheckpointError if not. For the settings see `Tokenizer`."""
         self.vocab_file = str(vocab_file)
         self.sp_model_kwargs = dict(sp_model_kwargs or {})
@@ -77,15 +75,11 @@ class SentencePieceTokenizer(Tokenizer):
         """
         if self._byte_pieces:
             runs = groupby(tokens, key=self._byte_pieces.__contains__)
-            parts = (
-                self.sp_model.decode_pieces([*run]) if are_bytes else "".join(run) for are_bytes, run in runs
-            )
+            parts = (self.sp_model.decode_pieces([*run]) if are_bytes else "".join(run) for are_bytes, run in runs)
             return "".join(parts).replace(SPACE_MARK, " ").strip()
         return "".join(tokens).replace(SPACE_MARK, " ").strip()
 
-    def save_vocabulary(
-        self, save_directory: str | Path, filename_prefix: str | None = None
-    ) -> tuple[str, ...]:
+    def save_vocabulary(self, save_directory: str | Path, filename_prefix: str | None = None) -> tuple[str, ...]:
         name = self.vocab_files_names["vocab_file"]
         path = Path(save_directory, f"{filename_prefix}-{name}" if filename_prefix else name)
         path.write_bytes(self.sp_model.serialized_model_proto())

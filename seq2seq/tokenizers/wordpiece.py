@@ -99,9 +99,7 @@ class BertTokenizer(Tokenizer):
     def convert_tokens_to_string(self, tokens: list[str]) -> str:
         return self._backend.decoder.decode(tokens)
 
-    def save_vocabulary(
-        self, save_directory: str | Path, filename_prefix: str | None = None
-    ) -> tuple[str, ...]:
+    def save_vocabulary(self, save_directory: str | Path, filename_prefix: str | None = None) -> tuple[str, ...]:
         """Writes vocab.txt, which old versions of the reference library read, and tokenizer.json."""
         prefix = f"{filename_prefix}-" if filename_prefix else ""
         names = (self.vocab_files_names["vocab_file"], self.vocab_files_names["tokenizer_file"])

@@ -155,9 +155,7 @@ def validate_and_save(
     tqdm.write(json.dumps(entry))
 
 
-def save_state(
-    path: Path, model: EncoderDecoderModel, optimizer: torch.optim.Optimizer, progress: Progress
-) -> None:
+def save_state(path: Path, model: EncoderDecoderModel, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
     """Written beside and renamed, so that a kill in the middle leaves the state before."""
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "progress": vars(progress)}
     torch.save(state, path.with_suffix(".tmp"))

@@ -1,6 +1,6 @@
 """From a finished run to a checkpoint to ship: bfloat16 shards, tokenizer, settings by task, and a model card.
 
-    python -m seq2seq.training.pack RECIPE RUN_FOLDER DESTINATION --data DATA
+python -m seq2seq.training.pack RECIPE RUN_FOLDER DESTINATION --data DATA
 """
 
 from __future__ import annotations

@@ -54,16 +54,12 @@ def initial_model(recipe: Recipe, tokenizer: BertGenerationTokenizer, bert: Path
     return warm_start(source, embeddings, dropout=0.0)
 
 
-def training_examples(
-    recipe: Recipe, data: Path, tokenizer: BertGenerationTokenizer, limit: int
-) -> list[Example]:
+def training_examples(recipe: Recipe, data: Path, tokenizer: BertGenerationTokenizer, limit: int) -> list[Example]:
     pairs = mix(data, recipe.ingredients, recipe.settings.seed)
     return encoded(pairs, recipe, tokenizer, limit)
 
 
-def dev_examples(
-    recipe: Recipe, data: Path, tokenizer: BertGenerationTokenizer, limit: int
-) -> list[Example]:
+def dev_examples(recipe: Recipe, data: Path, tokenizer: BertGenerationTokenizer, limit: int) -> list[Example]:
     chance = random.Random(recipe.settings.seed)
     pairs: list[Pair] = []
     for ingredient in recipe.dev:
@@ -71,8 +67,6 @@ def dev_examples(
     return encoded(pairs, recipe, tokenizer, limit)
 
 
-def encoded(
-    pairs: list[Pair], recipe: Recipe, tokenizer: BertGenerationTokenizer, limit: int
-) -> list[Example]:
+def encoded(pairs: list[Pair], recipe: Recipe, tokenizer: BertGenerationTokenizer, limit: int) -> list[Example]:
     to_ids, eos = tokenizer.sp_model.encode, tokenizer.eos_token_id
     return [encode(pair, to_ids, recipe.prompts[pair.task], eos, limit) for pair in pairs]

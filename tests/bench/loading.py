@@ -26,7 +26,7 @@ def main() -> None:
     import torch
 
     if library == "reference":
-        import transformers.models.encoder_decoder.modeling_encoder_decoder
+        pass
     else:
         import seq2seq.models  # noqa: F401
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -119,6 +119,20 @@ def test_cancel_stops_and_the_next_run_works(visit):
     finished_fusion(panel)
 
 
+def test_who_waits_sees_the_queue_and_can_leave_it(visit):
+    first, second = visit().tab("Fuse"), visit().tab("Fuse")
+    make_it_long(first)
+    run(first, "Fuse", "echo " + "one two three four five six seven eight nine ten. " * 12)
+    expect(output(first)).not_to_be_empty()
+    run(second, "Fuse", "Ada wrote the notes. She wrote them in 1843.")
+    expect(second.locator(".result .progress-text")).to_contain_text(re.compile(r"queue: \d+/\d+"))
+    button(second, "Cancel").click()
+    expect(second.locator(".result-notes")).to_have_text("Stopped.")
+    expect(button(second, "Fuse")).to_be_enabled()
+    button(first, "Cancel").click()
+    finished_fusion(second)
+
+
 @pytest.mark.parametrize("text", ["", "   \n\t "])
 def test_nothing_to_work_on_is_said_plainly(visit, text):
     panel = visit().tab("Fuse")
@@ -264,6 +278,13 @@ def test_copy_and_download(visit):
     assert download.value.path().read_text(encoding="utf-8").strip() == result
 
 
+def test_on_a_phone_a_run_brings_its_result_into_view(visit):
+    panel = visit(width=390).tab("Fuse")
+    expect(output(panel)).not_to_be_in_viewport()
+    finished_fusion(panel)
+    expect(output(panel)).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("width", [390, 768, 1440])
 def test_nothing_is_wider_than_the_window(visit, width):
     here = visit(width=width)
@@ -279,16 +300,12 @@ def test_both_themes_are_legible(visit, theme, is_dark):
     here = visit(theme=theme)
     panel = here.tab("Fuse")
     finished_fusion(panel)
-    background = luminance(
-        here.page.evaluate("getComputedStyle(document.querySelector('gradio-app')).backgroundColor")
-    )
+    background = luminance(here.page.evaluate("getComputedStyle(document.querySelector('gradio-app')).backgroundColor"))
     assert (background < 0.2) == is_dark
     for selector in ("output", ".result-notes", ".tv-says", ".tv-word", ".masthead p"):
         ink = panel.page.locator(selector).first.evaluate("element => getComputedStyle(element).color")
         assert contrast(luminance(ink), background) >= 4.5, selector
-    tick = panel.locator(".js-plotly-plot .xtick text").first.evaluate(
-        "element => getComputedStyle(element).fill"
-    )
+    tick = panel.locator(".js-plotly-plot .xtick text").first.evaluate("element => getComputedStyle(element).fill")
     assert contrast(luminance(tick), background) >= 4.5
 
 

@@ -25,7 +25,5 @@ def test_each_written_word_has_a_row_with_its_strongest_links_in_order():
 def test_markup_in_a_word_stays_text():
     some = record("a b", "c d e")
     hostile = Token("<script>alert(1)</script>", 0, 25)
-    table = links_table(
-        replace(some, targets=(hostile, some.targets[1]), sources=(hostile, *some.sources[1:]))
-    )
+    table = links_table(replace(some, targets=(hostile, some.targets[1]), sources=(hostile, *some.sources[1:])))
     assert "<script>" not in table

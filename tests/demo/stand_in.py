@@ -76,9 +76,7 @@ class StandInEngine:
         targets = tokens_of(target_text)[: len(target_ids)]
         draw = np.random.default_rng(layer)
         logits = 3 * draw.standard_normal((12, len(targets), len(sources)))
-        same = np.array(
-            [[target.text.lower() == source.text.lower() for source in sources] for target in targets]
-        )
+        same = np.array([[target.text.lower() == source.text.lower() for source in sources] for target in targets])
         weights = np.exp(logits + 6 * same)
         weights = (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
         return AttentionRecord(kind, layer, weights, targets, sources, target_text, source_text)

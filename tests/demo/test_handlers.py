@@ -60,7 +60,7 @@ def test_closing_the_generator_stops_the_engine(handlers, engine):
 
 def test_a_bad_setting_is_named(handlers):
     [(view, _)] = handlers.generate("fuse", "Ada.", None, False, "many", *EMPTY[1:])
-    assert view["problem"] == "Beams must be a whole number from 1 to 16; you wrote “many”."
+    assert view["problem"] == "Beams must be a whole number from 1 to 16; it is “many”."
 
 
 def test_only_a_layer_asks_the_engine(handlers, engine):
@@ -108,9 +108,7 @@ def test_a_model_is_kept_where_the_next_task_has_it(handlers):
 
 def test_only_what_the_host_offers_can_be_asked_for(handlers):
     [(view, run)] = handlers.generate("fuse", "Ada wrote.", "someone/else", False, *EMPTY)
-    assert view["problem"].startswith(
-        "There is no model called “someone/else” here. Choose one of: stand-in,"
-    )
+    assert view["problem"].startswith("There is no model called “someone/else” here. Choose one of: stand-in,")
     assert run is None
 
 

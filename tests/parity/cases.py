@@ -68,7 +68,7 @@ WATCHED = {"output_attentions": True, "output_hidden_states": True}
 
 
 def labels_for(input_ids: torch.Tensor) -> torch.Tensor:
-    """Labels with some that do not count."""
-    labels = token_ids(*input_ids.shape, seed=2)
-    labels[:, ::3] = -100
+    """The same ids, some of which do not count."""
+    labels = input_ids.clone()
+    labels[:, 1::3] = -100
     return labels

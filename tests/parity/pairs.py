@@ -135,9 +135,7 @@ def assert_close(ours: Any, theirs: Any, name: str = "") -> None:
     """Equal tensors, or equal nests of them; a cache counts as the tuples that it stands for."""
     if isinstance(theirs, Tensor):
         assert ours.shape == theirs.shape, f"{name}: {tuple(ours.shape)} is not {tuple(theirs.shape)}"
-        torch.testing.assert_close(
-            ours, theirs, atol=TOLERANCE, rtol=TOLERANCE, msg=lambda text: f"{name}: {text}"
-        )
+        torch.testing.assert_close(ours, theirs, atol=TOLERANCE, rtol=TOLERANCE, msg=lambda text: f"{name}: {text}")
         return
     theirs = legacy(theirs)
     assert len(ours) == len(theirs), name

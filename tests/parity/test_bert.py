@@ -68,9 +68,7 @@ def test_cross_attention(small_decoder, source):
 
 @pytest.mark.parametrize("changes", CONFIGURATIONS)
 def test_bare_configurations(changes):
-    bare(**CONFIGURATIONS[changes]).check(
-        **ARGUMENTS["padding right"](), **TOKEN_TYPES["two texts"](), **WATCHED
-    )
+    bare(**CONFIGURATIONS[changes]).check(**ARGUMENTS["padding right"](), **TOKEN_TYPES["two texts"](), **WATCHED)
 
 
 @pytest.mark.parametrize("changes", [*CONFIGURATIONS, "three token types", "untied"])

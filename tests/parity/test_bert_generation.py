@@ -21,9 +21,7 @@ def encoder(**changes):
 
 
 def decoder(**changes):
-    return make_pair(
-        transformers.BertGenerationDecoder(config_of("bert-generation", **{**DECODER, **changes}))
-    )
+    return make_pair(transformers.BertGenerationDecoder(config_of("bert-generation", **{**DECODER, **changes})))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""EncoderDecoderModel against the reference library: every pairing, every argument, and both drawn at random."""
+"""EncoderDecoderModel against the reference library: every pairing and argument, and both drawn at random."""
 
 import random
 
@@ -74,9 +74,7 @@ def test_arguments(small_pair, arguments, watched):
 
 def test_outputs_of_an_earlier_call(small_pair):
     with torch.no_grad():
-        for outputs in zip(
-            *(given_again(model) for model in (small_pair.ours, small_pair.theirs)), strict=True
-        ):
+        for outputs in zip(*(given_again(model) for model in (small_pair.ours, small_pair.theirs)), strict=True):
             assert_equal_outputs(*outputs)
 
 

@@ -54,9 +54,7 @@ def make_model(
 class WholePrefix:
     """A NextToken that reads everything again at each step: slow, and without a cache that could be wrong."""
 
-    def __init__(
-        self, model: EncoderDecoderModel, input_ids: torch.Tensor, attention_mask: torch.Tensor
-    ) -> None:
+    def __init__(self, model: EncoderDecoderModel, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> None:
         self.model = model
         self.mask = attention_mask
         self.states = model.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
@@ -120,12 +118,8 @@ def draw_settings(draw: random.Random, eos_ids: list[int]) -> dict:
         "repetition_penalty": draw.choice((1.0, 1.0, 1.0, 1.3, 0.8, 2.5)),
         "no_repeat_ngram_size": draw.choice((0, 0, 0, 1, 2, 3)),
     }
-    settings |= draw.choice(
-        ({"max_new_tokens": draw.randint(1, 24)}, {"max_length": draw.randint(4, 20)}, {})
-    )
-    settings |= draw.choice(
-        ({}, {}, {"min_length": draw.randint(1, 10)}, {"min_new_tokens": draw.randint(1, 9)})
-    )
+    settings |= draw.choice(({"max_new_tokens": draw.randint(1, 24)}, {"max_length": draw.randint(4, 20)}, {}))
+    settings |= draw.choice(({}, {}, {"min_length": draw.randint(1, 10)}, {"min_new_tokens": draw.randint(1, 9)}))
     settings |= draw.choice(({},) * 8 + ({"forced_eos_token_id": EOS}, {"forced_bos_token_id": 5}))
     if draw.random() < 0.3:
         return settings
@@ -191,12 +185,8 @@ def test_draws_equal_those_of_the_reference(seed, num_beams):
 
 
 def test_recorded_log_probabilities_are_those_of_a_teacher_forced_pass():
-    case = make_case(
-        5, num_beams=4, num_return_sequences=1, max_new_tokens=12, eos_token_id=EOS, pad_token_id=0
-    )
-    steps = list(
-        generate_steps(case.ours(), case.start_ids, GenerationConfig(**case.settings), num_alternatives=3)
-    )
+    case = make_case(5, num_beams=4, num_return_sequences=1, max_new_tokens=12, eos_token_id=EOS, pad_token_id=0)
+    steps = list(generate_steps(case.ours(), case.start_ids, GenerationConfig(**case.settings), num_alternatives=3))
     for step in steps:
         expected = teacher_forced(case, step.tokens)[:, case.start_ids.shape[1] - 1 : -1]
         new_tokens = step.tokens[:, case.start_ids.shape[1] :]
@@ -243,9 +233,7 @@ def test_keep_top_p(scores, p, keep):
 @pytest.mark.parametrize("p", [0.1, 0.7, 0.95])
 def test_keep_top_p_of_a_few_candidates_equals_that_of_all(scores, p):
     scores = keep_top_k(scores, 10)
-    assert torch.equal(
-        keep_top_p(scores, p, candidates=10), reference_rules.TopPLogitsWarper(p)(None, scores)
-    )
+    assert torch.equal(keep_top_p(scores, p, candidates=10), reference_rules.TopPLogitsWarper(p)(None, scores))
 
 
 @pytest.mark.parametrize("penalty", [0.5, 1.2, 3.0])
@@ -273,9 +261,7 @@ def test_an_end_token_is_forbidden_before_the_minimum_length(scores, tokens, len
 def test_defaults_are_those_of_the_reference():
     documented = ReferenceConfig._get_default_generation_params()
     ours = GenerationConfig().to_dict()
-    shared = ours.keys() & documented.keys() - {
-        "max_length"
-    }  # the reference adds its 20 to the start tokens too
+    shared = ours.keys() & documented.keys() - {"max_length"}  # the reference adds its 20 to the start tokens too
     assert {name: ours[name] for name in shared} == {name: documented[name] for name in shared}
     assert len(shared) > 10
     assert GenerationConfig().length_limit(start_length=1) == 1 + documented["max_length"]

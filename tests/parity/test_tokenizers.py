@@ -34,9 +34,7 @@ def tiny(tmp_path_factory) -> Path:
 
 def bert_pair(settings: str):
     libraries = (tokenizers, transformers)
-    return [
-        library.BertTokenizer.from_pretrained(WORD_PIECES, **BERT_SETTINGS[settings]) for library in libraries
-    ]
+    return [library.BertTokenizer.from_pretrained(WORD_PIECES, **BERT_SETTINGS[settings]) for library in libraries]
 
 
 @pytest.fixture(scope="module", params=VOCABULARIES)
@@ -129,9 +127,7 @@ def test_spans_of_word_pieces_are_the_same(settings):
 def test_what_we_save_loads_there(pair, tmp_path):
     ours, reference = pair
     ours.save_pretrained(tmp_path)
-    (tmp_path / "config.json").write_text(
-        '{"model_type": "%s"}' % ("bert" if reference.is_fast else "bert-generation")
-    )
+    (tmp_path / "config.json").write_text('{"model_type": "%s"}' % ("bert" if reference.is_fast else "bert-generation"))
     for loaded in (
         type(reference).from_pretrained(tmp_path),
         transformers.AutoTokenizer.from_pretrained(tmp_path),

@@ -14,9 +14,7 @@ def new_pair(rows: int, length: int, **options) -> tuple[torch.Tensor, torch.Ten
     return torch.randn(rows, 2, length, 3, **options), torch.randn(rows, 2, length, 3, **options)
 
 
-def append_everywhere(
-    cache: KeyValueCache, rows: int, length: int
-) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def append_everywhere(cache: KeyValueCache, rows: int, length: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     pairs = [new_pair(rows, length) for _ in cache.layers]
     for layer, pair in zip(cache.layers, pairs, strict=True):
         layer.self_attention.append(*pair)
@@ -79,11 +77,7 @@ def test_reordering_beams_step_by_step_equals_indexing_everything(seed):
             assert torch.equal(entry[0], pair[0])
             assert torch.equal(entry[1], pair[1])
         order = torch.tensor(
-            [
-                source * num_beams + draw.randrange(num_beams)
-                for source in range(num_sources)
-                for _ in range(num_beams)
-            ]
+            [source * num_beams + draw.randrange(num_beams) for source in range(num_sources) for _ in range(num_beams)]
         )
 
 

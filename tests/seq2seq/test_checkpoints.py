@@ -305,9 +305,7 @@ def test_a_model_with_a_head_starts_from_a_bare_stack_only_where_that_is_said(tm
     model.stack, model.lm_head = TinyStack(), nn.Linear(2, 3)
     with pytest.raises(CheckpointError, match=r"lm_head\.decoder\.weight.*missing"):
         load_weights(model, tmp_path, names.BERT_GENERATION_DECODER)
-    report = load_weights(
-        model, tmp_path, names.BERT_GENERATION_DECODER, may_be_missing=lambda name: "lm_head" in name
-    )
+    report = load_weights(model, tmp_path, names.BERT_GENERATION_DECODER, may_be_missing=lambda name: "lm_head" in name)
     assert report.new == ("lm_head.weight", "lm_head.bias")
     assert torch.equal(model.stack.embeddings.word.weight, torch.ones(3, 2))
 

@@ -42,9 +42,7 @@ def surfaces(tokenizer, text: str) -> list[tuple[str, str]]:
     """Each token with the part of the text that its span is."""
     encoding = tokenizer(text, return_offsets_mapping=True)
     tokens = tokenizer.convert_ids_to_tokens(encoding.input_ids)
-    return [
-        (token, text[start:end]) for token, (start, end) in zip(tokens, encoding.offset_mapping, strict=True)
-    ]
+    return [(token, text[start:end]) for token, (start, end) in zip(tokens, encoding.offset_mapping, strict=True)]
 
 
 # Spans
@@ -64,9 +62,7 @@ def test_spans_are_ordered_within_the_text_and_without_white_space_around(tokeni
         last = start
 
 
-@pytest.mark.parametrize(
-    "text", ["Zürich's  naïve\tcafé", "x ½ ﬁne ① y", "\u00a0 a\u3000\n b  ", "cafe\u0301s"]
-)
+@pytest.mark.parametrize("text", ["Zürich's  naïve\tcafé", "x ½ ﬁne ① y", "\u00a0 a\u3000\n b  ", "cafe\u0301s"])
 def test_every_piece_lies_over_the_characters_that_it_came_from(pieces, text):
     for piece, surface in surfaces(pieces, text):
         if not piece.startswith("<0x") and piece != "▁":
@@ -131,15 +127,13 @@ def test_special_tokens_that_the_vocabulary_lacks_come_after_it(pieces):
     assert pieces.cls_token_id is None
 
 
-def test_added_tokens_take_the_white_space_beside_them(spiece):
+def test_added_tokens_take_the_white_space_beside_them(tmp_path):
+    spiece = train_sentencepiece(tmp_path, normalization="identity")  # keeps line breaks, unlike the usual one
     mask = AddedToken("<mask>", lstrip=True, rstrip=True, special=True)
     tokenizer = BertGenerationTokenizer(spiece, mask_token=mask)
-    assert tokenizer.tokenize("The  <mask> \n dog") == [
-        *tokenizer.tokenize("The"),
-        "<mask>",
-        *tokenizer.tokenize("dog"),
-    ]
-    assert surfaces(tokenizer, " <mask>   \t<mask>  ") == [("<mask>", "<mask>")] * 2
+    the, dog = tokenizer.tokenize("The"), tokenizer.tokenize("dog")
+    assert tokenizer.tokenize("The\n <mask> \n dog\n") == [*the, "<mask>", *dog, "<0x0A>"]
+    assert surfaces(tokenizer, " <mask>  \n\t<mask>  ") == [("<mask>", "<mask>")] * 2
 
 
 def test_a_special_token_can_be_renamed_afterwards(words):
@@ -184,15 +178,13 @@ def test_sampling_cuts_one_text_in_many_ways(spiece):
 
 
 @pytest.mark.parametrize("tokenizer_name", ["pieces", "words"])
-@pytest.mark.parametrize(
-    "part", ["The quick fox. ", "x", "\n", "👩", "<s>", "[SEP]", "<s", " </s> ", "e\u0301"]
-)
-def test_a_megabyte_takes_seconds(tokenizer_name, part, request):
+@pytest.mark.parametrize("part", ["x", "\n", "<s>", "<s", " [SEP] "])
+def test_the_time_that_a_long_text_takes_is_not_quadratic(tokenizer_name, part, request):
     tokenizer = request.getfixturevalue(tokenizer_name)
-    text = part * (1_000_000 // len(part.encode()))
+    text = part * (200_000 // len(part))
     start = time.monotonic()
     tokenizer.decode(tokenizer(text, return_offsets_mapping=True).input_ids)
-    assert time.monotonic() - start < 30  # a second or two; what is quadratic takes minutes
+    assert time.monotonic() - start < 20  # takes half a second; what is quadratic takes minutes
 
 
 # Batches
@@ -215,9 +207,7 @@ def test_a_pair_has_its_own_type_and_spans_of_its_own_texts(words):
 @pytest.mark.parametrize(("side", "mask"), [("right", [1, 1, 1, 0, 0, 0]), ("left", [0, 0, 0, 1, 1, 1])])
 def test_padding_goes_to_its_side(vocab_txt, side, mask):
     tokenizer = BertTokenizer(vocab_txt, padding_side=side)
-    batch = tokenizer(
-        ["a", "the quick fox s"], padding=True, return_offsets_mapping=True, return_tensors="pt"
-    )
+    batch = tokenizer(["a", "the quick fox s"], padding=True, return_offsets_mapping=True, return_tensors="pt")
     assert batch.attention_mask.tolist() == [mask, [1] * 6]
     assert (batch.input_ids == 0).tolist() == [[not kept for kept in mask], [False] * 6]
     assert batch.offset_mapping.shape == (2, 6, 2)
@@ -242,9 +232,10 @@ def test_without_max_length_the_models_own_limit_counts(vocab_txt):
 
 
 def test_padding_to_a_multiple(words):
-    assert np.shape(
-        words(["a", "a b the"], padding=True, pad_to_multiple_of=4, return_tensors="np").input_ids
-    ) == (2, 8)
+    assert np.shape(words(["a", "a b the"], padding=True, pad_to_multiple_of=4, return_tensors="np").input_ids) == (
+        2,
+        8,
+    )
 
 
 def test_columns_come_as_asked(pieces):
@@ -346,9 +337,7 @@ def test_word_pieces_load_from_either_of_their_files(vocab_txt, tmp_path):
         elif spare:
             (tmp_path / "tokenizer.json").unlink()
             (tmp_path / "kept").rename(tmp_path / "vocab.txt")
-    assert BertTokenizer.from_pretrained(tmp_path, do_lower_case=True)("Fox") == BertTokenizer(vocab_txt)(
-        "Fox"
-    )
+    assert BertTokenizer.from_pretrained(tmp_path, do_lower_case=True)("Fox") == BertTokenizer(vocab_txt)("Fox")
 
 
 def test_a_vocabulary_with_gaps_keeps_its_ids(tmp_path):
@@ -365,9 +354,7 @@ def test_older_files_say_what_tokenizer_config_does_not(spiece, tmp_path):
     (tmp_path / "spiece.model").write_bytes(spiece.read_bytes())
     size = BertGenerationTokenizer(spiece).vocab_size
     (tmp_path / "special_tokens_map.json").write_text(
-        json.dumps(
-            {"pad_token": "<blank>", "mask_token": {"content": "<m>", "lstrip": True, "rstrip": False}}
-        )
+        json.dumps({"pad_token": "<blank>", "mask_token": {"content": "<m>", "lstrip": True, "rstrip": False}})
     )
     (tmp_path / "added_tokens.json").write_text(json.dumps({"<blank>": size + 3, "Zug": size + 4}))
     tokenizer = BertGenerationTokenizer.from_pretrained(tmp_path)
