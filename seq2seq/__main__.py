@@ -1,7 +1,8 @@
-"""The command line: python -m seq2seq fuse|split|summarize [TEXT ...] [--file F] [--jsonl] [--json] [--model M]
+"""The command line: python -m seq2seq fuse|split|summarize [TEXT ...] [--file F] [--json | --jsonl] [--model M]
 
 A text comes from the arguments, from files, or from standard input; the result goes to standard output. With --jsonl
-every line in is an object with `text`, and comes out, in order, as the same object with `output` added.
+every line in is an object with `text`, and comes out, in order, as the same object with `output` added; `output` is
+null and `error` says why where a text cannot be worked on.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import tee
 from pathlib import Path
 from typing import TextIO
 
 from tqdm import tqdm
 
 from seq2seq.engine import Engine
-from seq2seq.tasks import TASKS, GenerationSettings
+from seq2seq.tasks import TASKS, Generated, GenerationSettings, InputError
 
-BATCH_SIZE = 16
-
-SETTINGS = {
+NUMBERS = {
     "num_beams": (int, "beams to search with; 1 takes the likeliest token at each step"),
     "max_new_tokens": (int, "the longest output, in tokens"),
     "min_new_tokens": (int, "the shortest output, in tokens"),
@@ -36,16 +37,15 @@ SETTINGS = {
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
-        if options.jsonl:
-            return run_lines(options)
-        return run_texts(options)
+        (run_lines if options.jsonl else run_texts)(options)
+    except BrokenPipeError:
+        return 0
     except (ValueError, OSError) as error:
         print(f"seq2seq: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        return 141
+    return 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,39 +56,34 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("text", nargs="*", help="the text; without it and --file, standard input is read")
         command.add_argument("--file", "-f", type=Path, action="append", default=[], help="a file to read; repeatable")
         command.add_argument("--model", "-m", help="a model's name, folder or Hub id")
-        command.add_argument("--json", action="store_true", help="print objects with text, output and counts")
-        command.add_argument("--jsonl", action="store_true", help="objects with `text` in, the same with `output` out")
+        form = command.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="print an object with text, output and counts")
+        form.add_argument("--jsonl", action="store_true", help="objects with `text` in, the same with `output` out")
         command.add_argument("--do-sample", action="store_true", default=None, help="draw tokens by their probability")
         command.add_argument("--seed", type=int, default=0, help="of sampling")
-        for name, (kind, text) in SETTINGS.items():
+        for name, (kind, text) in NUMBERS.items():
             command.add_argument(f"--{name.replace('_', '-')}", type=kind, help=text)
     return root
 
 
 def settings_of(options: argparse.Namespace) -> GenerationSettings:
-    chosen = {name: getattr(options, name) for name in SETTINGS}
+    chosen = {name: getattr(options, name) for name in NUMBERS}
     return GenerationSettings(**chosen, do_sample=options.do_sample, seed=options.seed)
 
 
-def run_texts(options: argparse.Namespace) -> int:
-    """One text after the other, each streamed to a terminal as it comes."""
+def run_texts(options: argparse.Namespace) -> None:
+    """One text after the other; on a terminal the words appear as they are written."""
     engine = Engine()
     for text in texts_of(options):
-        result = None
-        printed = ""
-        for result in engine.run(options.task, text, options.model, settings_of(options)):
-            if not options.json and sys.stdout.isatty() and result.text.startswith(printed):
-                print(result.text[len(printed) :], end="", flush=True)
-                printed = result.text
+        snapshots = engine.run(options.task, text, options.model, settings_of(options))
+        live = sys.stdout.isatty() and not options.json
+        result = shown_live(snapshots) if live else last(snapshots)
         if result.num_cut_tokens:
             print(f"seq2seq: the last {result.num_cut_tokens} tokens did not fit and were left out", file=sys.stderr)
         if options.json:
             print(json.dumps(as_object(text, result), ensure_ascii=False))
-        elif printed == result.text:
-            print()
-        else:
-            print(("\n" if printed else "") + result.text)
-    return 0
+        elif not live:
+            print(result.text)
 
 
 def texts_of(options: argparse.Namespace) -> list[str]:
@@ -103,10 +98,28 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not a text file in UTF-8.") from error
+        raise InputError(f"{path} is not a text file in UTF-8.") from error
 
 
-def as_object(text: str, result) -> dict:
+def last(snapshots: Iterable[Generated]) -> Generated:
+    *_, result = snapshots
+    return result
+
+
+def shown_live(snapshots: Iterable[Generated]) -> Generated:
+    """Prints what is new in each snapshot; begins a new line where beam search changes its mind."""
+    printed = ""
+    for result in snapshots:
+        if not result.text.startswith(printed):
+            print()
+            printed = ""
+        print(result.text[len(printed) :], end="", flush=True)
+        printed = result.text
+    print()
+    return result
+
+
+def as_object(text: str, result: Generated) -> dict:
     return {
         "text": text,
         "output": result.text,
@@ -116,20 +129,25 @@ def as_object(text: str, result) -> dict:
     }
 
 
-def run_lines(options: argparse.Namespace) -> int:
-    """JSON lines in, JSON lines out, in batches."""
+def run_lines(options: argparse.Namespace) -> None:
+    """JSON lines in, JSON lines out."""
     engine = Engine()
-    with tqdm(unit="text", file=sys.stderr) as bar:
-        for path in options.file or [None]:
-            with open(path, encoding="utf-8") if path else sys.stdin as lines:
-                for rows in chunks(read_objects(lines), BATCH_SIZE):
-                    outputs = engine.run_batch(
-                        options.task, [row["text"] for row in rows], options.model, settings_of(options)
-                    )
-                    for row, output in zip(rows, outputs, strict=True):
-                        print(json.dumps({**row, "output": output}, ensure_ascii=False), flush=True)
-                    bar.update(len(rows))
-    return 0
+    for path in options.file or [None]:
+        with lines_of(path) as lines:
+            rows, to_write = tee(read_objects(lines))
+            texts = (row["text"] for row in to_write)
+            outputs = engine.run_many(options.task, texts, options.model, settings_of(options))
+            for row, output in tqdm(zip(rows, outputs, strict=True), unit="text", file=sys.stderr):
+                print(json.dumps(row | as_fields(output), ensure_ascii=False), flush=True)
+
+
+@contextmanager
+def lines_of(path: Path | None) -> Iterator[TextIO]:
+    if path is None:
+        yield sys.stdin
+    else:
+        with open(path, encoding="utf-8") as lines:
+            yield lines
 
 
 def read_objects(lines: TextIO) -> Iterator[dict]:
@@ -139,21 +157,14 @@ def read_objects(lines: TextIO) -> Iterator[dict]:
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
-            raise ValueError(f"Line {number} is not JSON: {error}.") from error
+            raise InputError(f"Line {number} is not JSON: {error}.") from error
         if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-            raise ValueError(f'Line {number} must be an object with a string "text".')
+            raise InputError(f'Line {number} must be an object with a string "text".')
         yield row
 
 
-def chunks(rows: Iterable[dict], size: int) -> Iterator[list[dict]]:
-    chunk: list[dict] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def as_fields(output: str | InputError) -> dict:
+    return {"output": None, "error": str(output)} if isinstance(output, InputError) else {"output": output}
 
 
 if __name__ == "__main__":

@@ -116,6 +116,11 @@ class StackConfig(PretrainedConfig):
         """Whether a vector of its position joins each token's, beside relative positions in the attention if any."""
         return True
 
+    @property
+    def num_token_types(self) -> int:
+        """How many kinds of token have a vector of their own; a `type_vocab_size` that came along in a file is none."""
+        return 0
+
 
 @open_dataclass
 class BertGenerationConfig(StackConfig):
@@ -170,6 +175,10 @@ class BertConfig(StackConfig):
     @property
     def adds_position_embeddings(self) -> bool:
         return self.position_embedding_type == "absolute"
+
+    @property
+    def num_token_types(self) -> int:
+        return self.type_vocab_size
 
 
 @open_dataclass

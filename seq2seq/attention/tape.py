@@ -44,7 +44,7 @@ _running: ContextVar[Tape | None] = ContextVar("running_tape", default=None)
 
 @contextmanager
 def recording(wanted: Wanted, hidden_states: bool = False) -> Iterator[Tape]:
-    """Records the wanted attention weights, and hidden states if asked, inside the block. The innermost tape records."""
+    """Records what is wanted inside the block; of several tapes the innermost one records."""
     tape = Tape(wanted, hidden_states)
     token = _running.set(tape)
     try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from seq2seq.tasks import (
     TASKS,
     Generated,
     GenerationSettings,
+    InputError,
     Task,
     TokenCount,
     Writer,
@@ -27,6 +29,8 @@ from seq2seq.tasks import (
 from seq2seq.tasks.writing import task_parameters
 from seq2seq.tokenizers import load_tokenizer
 from seq2seq.trace import AttentionKind, AttentionRecord
+
+BATCH_SIZE = 16
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,18 @@ class Engine:
         """
         return write(self.load(task, model), task, text, settings)
 
-    def run_batch(
-        self, task: Task, texts: Sequence[str], model: str | None = None, settings: GenerationSettings | None = None
-    ) -> list[str]:
-        """The finished outputs of several texts at once; errors as in `run`."""
-        return write_batch(self.load(task, model), task, texts, settings)
+    def run_many(
+        self,
+        task: Task,
+        texts: Iterable[str],
+        model: str | None = None,
+        settings: GenerationSettings | None = None,
+    ) -> Iterator[str | InputError]:
+        """The finished output of every text, in order; for one that cannot be worked on, why. Written in batches."""
+        writer = self.load(task, model)
+        remaining = iter(texts)
+        while batch := list(islice(remaining, BATCH_SIZE)):
+            yield from write_batch(writer, task, batch, settings)
 
     def attention(
         self,
@@ -149,4 +160,11 @@ def choose_device(wanted: str) -> torch.device:
 def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
     if wanted != "auto":
         return getattr(torch, wanted)
-    return torch.bfloat16 if device.type == "cuda" else torch.float32
+    fast = device.type == "cuda" or (device.type == "cpu" and cpu_multiplies_bfloat16())
+    return torch.bfloat16 if fast else torch.float32
+
+
+def cpu_multiplies_bfloat16() -> bool:
+    """Whether this processor has instructions for it; torch tells from release 2.10 on."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16"))

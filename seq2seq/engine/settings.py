@@ -16,4 +16,4 @@ class EngineSettings(BaseSettings):
     models: Path = EMBEDDED_MODELS  # a folder of checkpoint folders
     extra_models: tuple[str, ...] = ()  # further folders or Hub ids, as a JSON list
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto: bfloat16 on CUDA, else float32
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto: bfloat16 where it is fast

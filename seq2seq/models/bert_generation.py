@@ -1,4 +1,4 @@
-"""BertGeneration: BERT's stack without token types, as encoder or decoder (Rothe, Narayan and Severyn 2020, 1907.12461)."""
+"""BertGeneration: BERT's stack without token types, as encoder or decoder (Rothe et al. 2020, 1907.12461)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from seq2seq.models.stack import Stack
 
 
 class BertGenerationEncoder(Stack):
-    """The bare stack. With `is_decoder` in its configuration it looks left only, and with `add_cross_attention` across."""
+    """The bare stack. With `is_decoder` it looks left only, and with `add_cross_attention` across as well."""
 
     config_class = BertGenerationConfig
 

@@ -134,8 +134,15 @@ class Generates(PreTrainedModel):
     def settle(
         self, given: GenerationConfig | None, options: dict[str, Any]
     ) -> tuple[GenerationConfig, dict[str, Any]]:
-        """The settings of this run, and the options that are not settings but inputs of the model."""
-        base = given or self.generation_config or generation_defaults(self.config)
+        """The settings of this run, and the options that are not settings but inputs of the model.
+
+        What given settings leave open, as token ids mostly are, is taken from the model's own.
+        """
+        base = self.generation_config or generation_defaults(self.config)
+        if given is not None:
+            base = given.merged(
+                **{name: value for name, value in base.to_dict().items() if getattr(given, name) is None}
+            )
         names = base.to_dict().keys()
         settings = {name: value for name, value in options.items() if name in names}
         inputs = {name: value for name, value in options.items() if name not in names}

@@ -48,8 +48,7 @@ class Embeddings(nn.Module):
         width = config.hidden_size
         self.word = nn.Embedding(config.vocab_size, width, padding_idx=config.pad_token_id)
         self.position = nn.Embedding(config.max_position_embeddings, width)
-        token_types = getattr(config, "type_vocab_size", 0)
-        self.token_type = nn.Embedding(token_types, width) if token_types else None
+        self.token_type = nn.Embedding(config.num_token_types, width) if config.num_token_types else None
         self.adds_positions = config.adds_position_embeddings
         self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)

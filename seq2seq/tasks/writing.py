@@ -19,7 +19,7 @@ from seq2seq.generation.steps import Step
 from seq2seq.models import EncoderDecoderModel
 from seq2seq.models.generating import first_token, generation_defaults
 from seq2seq.tasks.output import choices_of, plain_text, special_token, target_tokens
-from seq2seq.tasks.results import Generated, GenerationSettings, Task
+from seq2seq.tasks.results import Generated, GenerationSettings, InputError, Task
 from seq2seq.tasks.source import Source, clean, read_source
 from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import AttentionKind, AttentionRecord
@@ -43,12 +43,20 @@ class Writer:
         return read_source(clean(text), prompt_of(self.model.config, task), self.tokenizer, self.limit)
 
     def generation_config(self, task: Task, settings: GenerationSettings) -> GenerationConfig:
-        """The visitor's choices over the checkpoint's for the task, over its general ones."""
+        """The visitor's choices over the checkpoint's for the task, over its general ones.
+
+        Raises: InputError that names a setting out of range.
+        """
         base = self.model.generation_config or generation_defaults(self.model.config)
         merged = base.merged(**generation_of(self.model.config, task)).merged(**settings.overrides())
         room = self.model.config.decoder.max_position_embeddings - 1
         wanted = merged.max_new_tokens or merged.max_length or room
-        return merged.merged(max_new_tokens=min(wanted, room))
+        config = merged.merged(max_new_tokens=min(wanted, room))
+        try:
+            config.validate()
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        return config
 
 
 def task_parameters(config: EncoderDecoderConfig) -> Mapping[str, Mapping[str, Any]]:
@@ -86,13 +94,24 @@ def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | 
 
 def write_batch(
     writer: Writer, task: Task, texts: Sequence[str], settings: GenerationSettings | None = None
-) -> list[str]:
-    """The finished outputs of several texts, written side by side.
-
-    Raises: as `write`, for the first text that cannot be worked on.
-    """
+) -> list[str | InputError]:
+    """The finished output of every text, written side by side; for one that cannot be worked on, why."""
     settings = settings or GenerationSettings()
-    rows = [torch.tensor(writer.source(task, text).input_ids) for text in texts]
+    sources = [source_or_error(writer, task, text) for text in texts]
+    rows = [torch.tensor(source.input_ids) for source in sources if isinstance(source, Source)]
+    outputs = iter(generate_rows(writer, task, rows, settings) if rows else ())
+    return [next(outputs) if isinstance(source, Source) else source for source in sources]
+
+
+def source_or_error(writer: Writer, task: Task, text: str) -> Source | InputError:
+    try:
+        return writer.source(task, text)
+    except InputError as error:
+        return error
+
+
+def generate_rows(writer: Writer, task: Task, rows: list[torch.Tensor], settings: GenerationSettings) -> list[str]:
+    """Sources of unequal length (S each) -> their outputs."""
     lengths = torch.tensor([len(row) for row in rows])
     input_ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=writer.tokenizer.pad_token_id)
     attention_mask = torch.arange(input_ids.shape[1]) < lengths[:, None]

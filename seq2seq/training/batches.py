@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,7 +12,6 @@ from torch import Tensor
 from seq2seq.training.data import Pair
 
 IGNORED = -100
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -73,13 +70,6 @@ def collate(examples: list[Example], pad: int) -> Batch:
     lengths = torch.tensor([len(example.source_ids) for example in examples])
     attention_mask = (torch.arange(input_ids.shape[1]) < lengths[:, None]).long()
     return Batch(input_ids, attention_mask, padded([example.target_ids for example in examples], IGNORED))
-
-
-def in_groups(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """The items in order, `size` at a time."""
-    iterator = iter(items)
-    while group := list(islice(iterator, size)):
-        yield group
 
 
 def padded(rows: list[list[int]], fill: int) -> Tensor:

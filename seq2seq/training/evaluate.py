@@ -22,11 +22,9 @@ from rouge_score import rouge_scorer
 from tqdm import tqdm
 
 from seq2seq.engine import Engine, EngineSettings
-from seq2seq.training.batches import in_groups
 from seq2seq.training.data import WORD, Pair, read_pairs
 from seq2seq.training.recipes import RECIPES
 
-BATCH_SIZE = 16
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 ROUGE = ("rouge1", "rouge2", "rougeLsum")
 
@@ -95,13 +93,12 @@ def measure(engine: Engine, model: str, data: Path, limit: int) -> dict[str, dic
 
 
 def written(engine: Engine, model: str, task: str, pairs: Sequence[Pair]) -> list[str]:
-    """Outputs in the order of the pairs; pairs of like length are written together."""
+    """Outputs in the order of the pairs; texts of like length are written together."""
     order = sorted(range(len(pairs)), key=lambda index: len(pairs[index].source))
-    outputs: dict[int, str] = {}
-    for group in tqdm(list(in_groups(order, BATCH_SIZE)), desc=task):
-        texts = engine.run_batch(task, [pairs[index].source for index in group], model)
-        outputs.update(zip(group, texts, strict=True))
-    return [outputs[index] for index in range(len(pairs))]
+    texts = [pairs[index].source for index in order]
+    outputs = tqdm(engine.run_many(task, texts, model), total=len(texts), desc=task)
+    by_index = dict(zip(order, map(str, outputs), strict=True))
+    return [by_index[index] for index in range(len(pairs))]
 
 
 def main() -> None:

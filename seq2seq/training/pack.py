@@ -28,9 +28,9 @@ tags: [encoder-decoder, bert-generation, summarization, sentence-fusion, sentenc
 
 # {title}
 
-An encoder-decoder of two BertGeneration stacks (6 layers of width 384, {parameters:.1f} M parameters), warm-started from
-all-MiniLM-L6-v2 with its vocabulary exchanged for a cased SentencePiece one of {vocab_size:,} pieces. It fuses sentences,
-splits one, and writes a one-sentence summary of a paragraph; the piece that a text begins with says which:
+An encoder-decoder of two BertGeneration stacks (6 layers of width 384, {parameters:.1f} M parameters), warm-started
+from all-MiniLM-L6-v2 with its vocabulary exchanged for a cased SentencePiece one of {vocab_size:,} pieces. It fuses
+sentences, splits one, and writes a one-sentence summary of a paragraph; the piece that a text begins with says which:
 {prompts}. It reads up to {limit} tokens.
 
 ## How well it does
@@ -42,10 +42,10 @@ model (fusing and splitting: the source copied; summaries: the first two sentenc
 
 ## Where it fails
 
-It was trained for about an hour on one processor core, on {steps:,} steps of about 33 pairs. It copies well and connects
-simply. It can misspell rare names, lose a detail of a long sentence, or join two sentences that do not belong together.
-Summaries are of news in British English by habit; of other texts they are often the opening sentence, shortened, and may
-claim what the text does not say. English only. Do not rely on it where a mistake would matter.
+It was trained for about an hour on one processor core: {steps:,} steps of some 33 pairs. It copies well and connects
+simply. It can misspell rare names, lose a detail of a long sentence, or join sentences that do not belong together.
+Summaries are of news in British English by habit; of other texts they are often the opening sentence, shortened, and
+may claim what the text does not say. English only. Do not rely on it where a mistake would matter.
 
 ## What it was trained on
 
@@ -59,9 +59,10 @@ SOURCES = {
     "fusion/wikisplit": "WikiSplit (google-research-datasets/wiki-split), CC BY-SA 4.0",
     "fusion/minwiki_matchvp": "MinWiki, MatchVP part (serenayj/DeSSE), MIT",
     "fusion/desse_essays": "DeSSE essays (serenayj/DeSSE), MIT",
-    "fusion/rule_discofuse_style": "sentence pairs joined by rule, from AllSides news, the Guardian, OpenStax and SQuAD's "
-    "Wikipedia paragraphs, under those sources' terms",
-    "summarization/guardian_rss_standfirst": "Guardian standfirsts from public RSS archives; text (c) Guardian News & Media",
+    "fusion/rule_discofuse_style": "sentence pairs joined by rule, from AllSides news, the Guardian, OpenStax and "
+    "SQuAD's Wikipedia paragraphs, under those sources' terms",
+    "summarization/guardian_rss_standfirst": "Guardian standfirsts from public RSS archives; text (c) Guardian News "
+    "& Media",
     "summarization/scitldr_abstract": "SciTLDR (allenai/scitldr), Apache-2.0",
     "summarization/bbc2004_first_sentence": "BBC News 2004-2005 (Greene and Cunningham 2006), for research use",
 }
@@ -70,7 +71,9 @@ SOURCES = {
 def pack(recipe: Recipe, run: Path, destination: Path, data: Path, limit: int) -> None:
     model = EncoderDecoderModel.from_pretrained(run / BEST_FOLDER, dtype=torch.bfloat16)
     tokenizer = BertGenerationTokenizer(
-        str(run / "spiece.model"), model_max_length=model.config.encoder.max_position_embeddings
+        str(run / "spiece.model"),
+        sep_token="</s>",  # the usual "<::::>" is not in this vocabulary, and would become an id that the model lacks
+        model_max_length=model.config.encoder.max_position_embeddings,
     )
     model.config.task_specific_params = {
         task: {"prefix": f"{prompt} ", **recipe.generation[task]} for task, prompt in recipe.prompts.items()

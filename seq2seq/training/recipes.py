@@ -1,4 +1,4 @@
-"""The recipes of the embedded checkpoints, as data: what each is trained on, for how long, and what it is told to do."""
+"""The recipes of the embedded checkpoints, as data: what each is trained on, for how long, and for which tasks."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def warm_start(bert: BertModel, embeddings: Tensor, dropout: float) -> EncoderDe
 
 @torch.no_grad()
 def copy_layers(bert: BertModel, stack: BertGenerationEncoder, embeddings: Tensor) -> None:
-    """BertGeneration has no token types: BERT's first one, which every token of a lone text has, joins the positions."""
+    """BertGeneration has no token types: BERT's first, which all tokens of a lone text have, joins the positions."""
     weights = {name: value for name, value in bert.state_dict().items() if not name.startswith("pooler.")}
     token_type = weights.pop("embeddings.token_type.weight")
     weights["embeddings.position.weight"] = weights["embeddings.position.weight"] + token_type[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,38 +19,37 @@ class Workload:
     num_beams: int
 
 
-def compare(folder: str, workloads: list[Workload], repeats: int = 3) -> list[dict]:
+def compare(folder: str, workloads: list[Workload], repeats: int) -> list[dict]:
     """Each workload with both libraries in turn, `repeats` times; the best of each is kept."""
     models = {library: load(library, folder) for library in ("ours", "reference")}
+    return [measure(models, workload, repeats) for workload in workloads]
+
+
+def measure(models: dict, workload: Workload, repeats: int) -> dict:
     vocab_size = models["ours"].config.encoder.vocab_size
-    rows = []
-    for workload in workloads:
-        source = torch.randint(10, vocab_size, (1, workload.source_tokens), generator=torch.Generator().manual_seed(0))
-        firsts = {library: float("inf") for library in models}
-        totals = dict(firsts)
-        outputs = {}
-        for _ in range(repeats):
-            for library, model in models.items():
-                first, _ = timed(lambda model=model: generate(model, source, 1, workload.num_beams))
-                total, outputs[library] = timed(
-                    lambda model=model: generate(model, source, workload.new_tokens, workload.num_beams)
-                )
-                firsts[library] = min(firsts[library], first)
-                totals[library] = min(totals[library], total)
-        rows.append(
-            {
-                "workload": workload,
-                "equal": torch.equal(outputs["ours"], outputs["reference"]),
-                "first": firsts,
-                "rate": {name: (workload.new_tokens - 1) / (totals[name] - firsts[name]) for name in models},
-            }
-        )
-    return rows
+    source = torch.randint(10, vocab_size, (1, workload.source_tokens), generator=torch.Generator().manual_seed(0))
+    first = dict.fromkeys(models, float("inf"))
+    whole = dict.fromkeys(models, float("inf"))
+    outputs = {}
+    for _ in range(repeats):
+        for library, model in models.items():
+            seconds, _ = timed(model, source, 1, workload.num_beams)
+            first[library] = min(first[library], seconds)
+            seconds, outputs[library] = timed(model, source, workload.new_tokens, workload.num_beams)
+            whole[library] = min(whole[library], seconds)
+    return {
+        "workload": workload,
+        "first": first,
+        "rate": {library: (workload.new_tokens - 1) / (whole[library] - first[library]) for library in models},
+        "equal": torch.equal(outputs["ours"], outputs["reference"]),
+    }
 
 
-def generate(model, source: torch.Tensor, new_tokens: int, num_beams: int) -> torch.Tensor:
+def timed(model, source: torch.Tensor, new_tokens: int, num_beams: int) -> tuple[float, torch.Tensor]:
+    """Seconds, and the ids: exactly so many new tokens, whatever the end token's probability."""
+    started = time.monotonic()
     with torch.no_grad():
-        return model.generate(
+        ids = model.generate(
             source,
             attention_mask=torch.ones_like(source),
             max_new_tokens=new_tokens,
@@ -59,9 +57,4 @@ def generate(model, source: torch.Tensor, new_tokens: int, num_beams: int) -> to
             num_beams=num_beams,
             do_sample=False,
         )
-
-
-def timed(run: Callable[[], torch.Tensor]) -> tuple[float, torch.Tensor]:
-    started = time.monotonic()
-    result = run()
-    return time.monotonic() - started, result
+    return time.monotonic() - started, ids

@@ -1,4 +1,4 @@
-"""`generate` of our models against the reference library's, and against the plainest way to the same tokens."""
+"""`generate` of our models against the reference library's, and against plainer ways to the same tokens."""
 
 import random
 from functools import cache
@@ -157,7 +157,7 @@ def test_settings_of_a_checkpoint_go_both_ways(tmp_path):
 
 
 class Recomputing:
-    """The next token's logits from a whole forward pass each time: no cache, and a copy of the source a beam."""
+    """The next token's logits from a whole pass each time: no cache, and a copy of the source for each beam."""
 
     def __init__(self, model, input_ids, attention_mask):
         self.model, self.mask = model, attention_mask
@@ -222,7 +222,7 @@ def up_to_the_end(row: list[int]) -> list[int]:
 @pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.parametrize("seed", range(NUM_MODELS))
 def test_steps(seed, search):
-    """The last step is what generate gives; its probabilities are those of one pass over the finished text."""
+    """The last step is what generate gives, and its probabilities are those of one pass over the whole text."""
     model = pair_of(seed).ours
     batch = draw_batch(random.Random(seed), model.config.encoder.vocab_size, "right")
     settings = {"max_new_tokens": 12, **SEARCHES[search]}
