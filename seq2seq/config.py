@@ -77,6 +77,8 @@ class PretrainedConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any], **overrides: Any) -> PretrainedConfig:
         values = {**values, **overrides}
+        if "dtype" in values:  # its newer name: two that differ must not be written back
+            values["torch_dtype"] = values.pop("dtype")
         model_type = values.pop("model_type", cls.model_type)
         if model_type not in {cls.model_type} | cls.also_reads:
             raise CheckpointError(
@@ -192,7 +194,7 @@ class EncoderDecoderConfig(PretrainedConfig):
         default_factory=lambda: BertConfig(is_decoder=True, add_cross_attention=True)
     )
     pad_token_id: int | None = None
-    is_encoder_decoder: bool = True
+    is_encoder_decoder: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         if isinstance(self.encoder, dict):

@@ -1,0 +1,178 @@
+"""A text through a task: cleaning, reading, streaming, cancelling, batches, and looking back at the attention."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from seq2seq.generation.generate import generate_steps
+from seq2seq.tasks import GenerationSettings, InputError, attention, write, write_batch
+from seq2seq.tasks.output import plain_text
+from seq2seq.tasks.source import clean
+from seq2seq.trace import by_words
+
+TEXT = "Anna Lind moved to Oslo. She opened a small bakery."
+AWKWARD = [
+    "a",
+    "<script>alert('x')</script> and <b>bold</b>",
+    "</s> <pad> <s> in the middle of a text",
+    "<fuse> <fuse> twice",
+    "שלום עולם, נעים מאוד",
+    "👩‍👩‍👧 moved 🚚 to Oslo",
+    "naïve café, ﬁne ½",
+    "line one\n\n\nline\ttwo",
+    "nul \x00 and bell \x07 inside",
+]
+
+
+@pytest.fixture(scope="session")
+def writer(engine):
+    return engine.load("fuse", "taught")
+
+
+def finished(writer, text, **settings):
+    *_, result = write(writer, "fuse", text, GenerationSettings(**settings))
+    return result
+
+
+def test_snapshots_grow_by_one_token_and_the_last_is_finished(writer):
+    snapshots = list(write(writer, "fuse", TEXT))
+    lengths = [len(snapshot.target_ids) for snapshot in snapshots]
+    assert lengths == list(range(1, len(snapshots) + 1))
+    assert [snapshot.finished for snapshot in snapshots] == [False] * (len(snapshots) - 1) + [True]
+    assert snapshots[-1].text == plain_text(writer.tokenizer, snapshots[-1].target_ids)
+
+
+def test_a_run_that_is_not_asked_on_does_no_more_work(writer, monkeypatch):
+    calls = []
+    logits = type(writer.model.decoder).logits
+    monkeypatch.setattr(
+        type(writer.model.decoder), "logits", lambda self, states: calls.append(1) or logits(self, states)
+    )
+    run = write(writer, "fuse", TEXT, GenerationSettings(min_new_tokens=12))
+    list(islice(run, 3))
+    run.close()
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("text", AWKWARD)
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_awkward_texts_are_written_about(writer, text, num_beams):
+    result = finished(writer, text, num_beams=num_beams)
+    assert len(result.choices) == len(result.target_ids)
+    assert 0 < result.num_source_tokens <= writer.limit
+    for choice in result.choices:
+        assert 0 <= choice.probability <= 1.0001
+        assert choice.token.special or result.text[choice.token.start : choice.token.end] == choice.token.text
+
+
+@pytest.mark.parametrize("text", ["", "   \n\t ", "\x00\x01\x02", "...", "🙂🙂"])
+def test_nothing_to_work_on_is_said_in_plain_words(writer, text):
+    with pytest.raises(InputError, match="Type or paste"):
+        list(write(writer, "fuse", text))
+
+
+def test_cleaning_keeps_the_text_and_drops_what_cannot_be_seen():
+    assert clean(" a\r\nb\rc\x00d\ud800 ") == "a\nb\ncd"
+
+
+def test_a_long_text_is_cut_and_the_cut_is_counted(writer):
+    result = finished(writer, "bakery " * 500)
+    assert result.num_source_tokens == writer.limit == 64
+    whole = writer.tokenizer("<fuse> " + clean("bakery " * 500)).input_ids
+    assert result.num_cut_tokens == len(whole) - 64
+
+
+def test_source_tokens_cover_the_text_and_the_prompt_is_special(writer):
+    source = writer.source("fuse", TEXT)
+    read = [token for token in source.tokens if not token.special and token.text]
+    assert "".join(token.text for token in read) == TEXT.replace(" ", "")
+    assert all(TEXT[token.start : token.end] == token.text for token in read)
+    assert any(token.special and "<fuse>" in token.text for token in source.tokens)
+
+
+def test_probabilities_are_the_models_own(writer):
+    result = finished(writer, TEXT)
+    source = torch.tensor([writer.source("fuse", TEXT).input_ids])
+    targets = torch.tensor([[2, *result.target_ids]])
+    with torch.no_grad():
+        logits = writer.model(input_ids=source, decoder_input_ids=targets[:, :-1]).logits
+    expected = logits.softmax(-1)[0].gather(1, targets[0, 1:, None])[:, 0]
+    assert [choice.probability for choice in result.choices] == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+def test_sampling_repeats_with_its_seed_and_differs_with_another(writer):
+    outputs = [finished(writer, TEXT, do_sample=True, temperature=3.0, seed=seed).target_ids for seed in (1, 1, 2)]
+    assert outputs[0] == outputs[1] != outputs[2]
+
+
+def test_settings_out_of_range_are_named(writer):
+    with pytest.raises(InputError, match="num_beams"):
+        finished(writer, TEXT, num_beams=0)
+    with pytest.raises(InputError, match="min_new_tokens"):
+        finished(writer, TEXT, min_new_tokens=9, max_new_tokens=3)
+
+
+def test_more_tokens_than_the_decoder_has_positions_are_not_asked_for(writer):
+    assert len(finished(writer, TEXT, max_new_tokens=10_000, min_new_tokens=60).target_ids) <= 63
+
+
+def test_a_batch_gives_what_each_text_gives_alone(writer):
+    texts = [TEXT, "Rain fell.", "", "The bridge was built in 1932. It was closed in the spring, and nobody crossed it."]
+    outputs = write_batch(writer, "split", texts)
+    for text, output in zip(texts, outputs, strict=True):
+        if text:
+            *_, alone = write(writer, "split", text)
+            assert output == alone.text
+        else:
+            assert isinstance(output, InputError)
+
+
+@pytest.mark.parametrize("kind", ["cross", "encoder", "decoder"])
+@pytest.mark.parametrize("layer", [0, 2])
+def test_attention_is_what_the_model_itself_reports(writer, kind, layer):
+    result = finished(writer, TEXT)
+    record = attention(writer, "fuse", TEXT, result.target_ids, kind, layer)
+    source = torch.tensor([writer.source("fuse", TEXT).input_ids])
+    decoder_input = torch.tensor([[2, *result.target_ids[:-1]]])
+    with torch.no_grad():
+        output = writer.model(input_ids=source, decoder_input_ids=decoder_input, output_attentions=True)
+    fields = {"cross": "cross_attentions", "encoder": "encoder_attentions", "decoder": "decoder_attentions"}
+    assert np.allclose(record.weights, output[fields[kind]][layer][0].numpy(), atol=1e-6)
+    assert record.weights.shape[1:] == (len(record.targets), len(record.sources))
+    assert np.allclose(record.weights.sum(-1), 1, atol=1e-5)
+
+
+def test_attention_equals_what_generating_step_by_step_saw(writer):
+    from seq2seq.attention.tape import recording
+
+    result = finished(writer, TEXT)
+    record = attention(writer, "fuse", TEXT, result.target_ids, "cross", 1)
+    source = torch.tensor([writer.source("fuse", TEXT).input_ids])
+    config = writer.generation_config("fuse", GenerationSettings())
+    start_ids, next_token = writer.model.start(source, None, config, {})
+    rows = []
+    with recording(lambda kind, layer: (kind, layer) == ("cross", 1)) as tape:
+        for _ in generate_steps(next_token, start_ids, config):
+            rows.append(tape.weights["cross", 1][0, :, -1].numpy())
+    assert np.allclose(record.weights, np.stack(rows, axis=1), atol=1e-5)
+
+
+def test_attention_by_words_keeps_rows_that_sum_to_one(writer):
+    result = finished(writer, TEXT)
+    record = by_words(attention(writer, "fuse", TEXT, result.target_ids, "cross", 1))
+    assert np.allclose(record.weights.sum(-1), 1, atol=1e-5)
+    words = [token.text for token in record.sources if not token.special]
+    assert [word for word in words if word] == TEXT.split()
+
+
+@pytest.mark.parametrize("layer", [-1, 3])
+def test_a_layer_that_is_not_there_is_refused(writer, layer):
+    with pytest.raises(ValueError, match="layer must be from 0 to 2"):
+        attention(writer, "fuse", TEXT, (5, 6), "cross", layer)
+
+
+def test_looking_back_needs_an_output(writer):
+    with pytest.raises(ValueError, match="Run the model first"):
+        attention(writer, "fuse", TEXT, (), "cross", 0)

@@ -1,0 +1,191 @@
+"""The recipe's parts: pairs, vocabulary, warm start, batches, the loop and its resuming, measures."""
+
+import gzip
+import json
+from dataclasses import replace
+
+import pytest
+import sentencepiece
+import torch
+
+from seq2seq.models import BertConfig, BertModel
+from seq2seq.training.batches import IGNORED, Example, batches, collate, encode
+from seq2seq.training.data import Ingredient, Pair, is_sound, mix, read_pairs
+from seq2seq.training.evaluate import lead, new_words, rewriting_scores, summary_scores
+from seq2seq.training.loop import TrainingSettings, learning_rate, train
+from seq2seq.training.vocabulary import old_pieces, transfer_embeddings
+from seq2seq.training.warm_start import warm_start
+
+OLD_WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "rain", "fell", "the", "bridge", "##s", "##ell", "f", ".", "o"]
+OLD_IDS = {word: index for index, word in enumerate(OLD_WORDS)}
+
+
+@pytest.fixture
+def data(tmp_path):
+    rows = [{"source": f"Rain fell. The bridge {n} closed.", "target": f"Rain fell and the bridge {n} closed."}
+            for n in range(20)]  # fmt: skip
+    (tmp_path / "fusion").mkdir()
+    with gzip.open(tmp_path / "fusion" / "toy.train.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    bert = BertModel(BertConfig(vocab_size=len(OLD_WORDS), hidden_size=16, num_hidden_layers=2,
+                                num_attention_heads=2, intermediate_size=32, max_position_embeddings=32))  # fmt: skip
+    return bert, warm_start(bert, torch.randn(40, 16), dropout=0.0)
+
+
+def test_splitting_reads_fusion_pairs_backwards(data):
+    fused = read_pairs(data, Ingredient("fuse", "fusion/toy"))
+    split = read_pairs(data, Ingredient("split", "fusion/toy"))
+    assert [(pair.source, pair.target) for pair in split] == [(pair.target, pair.source) for pair in fused]
+
+
+def test_a_mix_takes_each_ingredient_as_often_as_asked_and_repeats_with_its_seed(data):
+    ingredients = (Ingredient("fuse", "fusion/toy", times=1.5), Ingredient("split", "fusion/toy", times=2))
+    pairs = mix(data, ingredients, seed=1)
+    assert sorted(pair.task for pair in pairs) == ["fuse"] * 30 + ["split"] * 40
+    assert pairs == mix(data, ingredients, seed=1) != mix(data, ingredients, seed=2)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "sound"),
+    [
+        ("Rain fell. We left.", "Rain fell and we left.", True),
+        ("Rain fell. We left.", "In 1932 rain fell.", False),
+        ("Rain fell. We left.", "Completely different matters entirely occurred.", False),
+        ("Rain fell.", "", False),
+        ("rain " * 40, "rain", False),
+    ],
+)
+def test_pairs_that_teach_invention_or_are_too_long_are_left_out(source, target, sound):
+    ingredient = Ingredient("fuse", "x", max_new_words=0.25, max_source_words=30)
+    assert is_sound(Pair("fuse", source, target), ingredient) is sound
+
+
+@pytest.mark.parametrize(
+    ("piece", "expected"),
+    [("▁Rain", ["rain"]), ("▁fell", ["fell"]), ("s", ["##s"]), (".", ["."]), ("ell", ["##ell"]),
+     ("▁bridges", ["bridge", "##s"]), ("▁żółw", [])],
+)  # fmt: skip
+def test_a_new_piece_knows_its_old_pieces(piece, expected):
+    assert [OLD_WORDS[index] for index in old_pieces(piece, OLD_IDS)] == expected
+
+
+def test_twins_differ_by_the_same_direction(models):
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(models / "spiece.model"))
+    vectors = transfer_embeddings(processor, OLD_IDS, torch.randn(len(OLD_WORDS), 64))
+    assert vectors.shape == (processor.get_piece_size(), 64)
+    ids = {processor.id_to_piece(index): index for index in range(processor.get_piece_size())}
+    letters = [letter for letter in "abcdefghijklmnopqrstuvwxyz" if letter in ids and letter.upper() in ids]
+    differences = torch.stack([vectors[ids[letter.upper()]] - vectors[ids[letter]] for letter in letters])
+    alike = torch.nn.functional.cosine_similarity(differences[:1], differences[1:])
+    assert len(letters) > 3
+    assert alike.min() > 0.5
+    assert differences.norm(dim=-1).min() > 0.3 * vectors.norm(dim=-1).mean()
+
+
+def test_a_warm_start_reads_like_the_bert_it_came_from(model):
+    bert, pair = model
+    words = torch.randn(2, 7, 16)
+    read = pair.encoder(inputs_embeds=words).last_hidden_state
+    assert torch.allclose(read, bert.eval()(inputs_embeds=words).last_hidden_state, atol=1e-5)
+    block = pair.decoder.stack.layers[1]
+    assert torch.equal(block.cross_attention.query.weight, block.self_attention.query.weight)
+    assert block.cross_attention.query.weight is not block.self_attention.query.weight
+
+
+def examples(count: int) -> list[Example]:
+    chance = torch.Generator().manual_seed(0)
+    lengths = torch.randint(2, 12, (count,), generator=chance).tolist()
+    rows = [torch.randint(4, 40, (length,), generator=chance).tolist() for length in lengths]
+    return [Example("fuse", row, [*row, 1]) for row in rows]
+
+
+def test_a_pair_is_encoded_behind_its_prompt_and_cut():
+    example = encode(Pair("fuse", "abcdef", "abc"), lambda text: [ord(c) for c in text], "#", eos=1, limit=4)
+    assert bytes(example.source_ids) == b"# ab"
+    assert example.target_ids == [*b"abc", 1]
+
+
+def test_batches_hold_every_example_once_within_their_budget():
+    given = examples(300)
+    groups = batches(given, batch_cost=120, seed=0)
+    assert sorted(map(id, sum(groups, []))) == sorted(map(id, given))
+    assert all(len(group) * max(example.cost for example in group) <= 120 or len(group) == 1 for group in groups)
+    assert groups == batches(given, 120, seed=0) != batches(given, 120, seed=1)
+
+
+def test_padding_is_masked_in_the_source_and_ignored_in_the_target():
+    batch = collate([Example("fuse", [5, 6, 7], [8, 1]), Example("fuse", [5], [8, 9, 1])], pad=0)
+    assert batch.input_ids.tolist() == [[5, 6, 7], [5, 0, 0]]
+    assert batch.attention_mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch.labels.tolist() == [[8, 1, IGNORED], [8, 9, 1]]
+
+
+def test_the_learning_rate_rises_and_falls():
+    settings = TrainingSettings(num_steps=100, learning_rate=1.0, warmup_steps=10)
+    rates = [learning_rate(settings, step) for step in range(101)]
+    assert max(rates) == pytest.approx(1.0, abs=0.02)
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[100] == 0
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(model, tmp_path):
+    settings = TrainingSettings(num_steps=12, warmup_steps=2, batch_cost=120, validate_every=4, learning_rate=3e-3)
+    start = {name: value.clone() for name, value in model[1].state_dict().items()}
+
+    def run(folder, num_steps=12):
+        model[1].load_state_dict(start)
+        train(model[1], examples(60), examples(8), replace(settings, num_steps=num_steps), folder)
+        return {name: value.clone() for name, value in model[1].state_dict().items()}
+
+    whole = run(tmp_path / "whole")
+
+    killed = tmp_path / "killed"
+    with pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
+        stop_after(patch, 10)
+        run(killed)
+    resumed = run(killed)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    log = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in log] == [4, 8, 12]
+    assert log[-1]["dev"]["fuse"] < log[0]["dev"]["fuse"]
+    assert (tmp_path / "whole" / "best" / "config.json").exists()
+
+
+def stop_after(patch, count: int) -> None:
+    """Raises KeyboardInterrupt at the loop's update number `count`."""
+    from seq2seq.training import loop
+
+    plain, calls = loop.update, []
+
+    def counted(*arguments):
+        calls.append(1)
+        if len(calls) > count:
+            raise KeyboardInterrupt
+        return plain(*arguments)
+
+    patch.setattr(loop, "update", counted)
+
+
+def test_scores_of_rewriting():
+    pairs = [Pair("fuse", "Rain fell. We left.", "Rain fell and we left.")] * 2
+    perfect = rewriting_scores(pairs, [pair.target for pair in pairs])
+    assert perfect == {"BLEU": pytest.approx(100), "exact %": 100, "new words %": pytest.approx(20)}
+    assert rewriting_scores(pairs, [pair.source for pair in pairs])["exact %"] == 0
+    assert new_words("Rain fell.", "rain FELL hard") == pytest.approx(1 / 3)
+
+
+def test_scores_of_summaries():
+    pairs = [Pair("summarize", "a", "The bridges were closed. Rain fell.")]
+    assert summary_scores(pairs, [pairs[0].target])["rougeLsum"] == pytest.approx(100)
+    assert 0 < summary_scores(pairs, ["The bridge closed."])["rouge1"] < 100
+
+
+def test_the_lead_is_two_sentences():
+    assert lead("One. Two! Three? Four.") == "One. Two!"
