@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from seq2seq.trace import Token
 
 ACCENT = (49, 129, 189)  # stands out at 4 to 1 against both white paper and a near-black page
+BLANK = "␣"  # stands for a token that has nothing to show
 INK_SCALE = [[0.0, f"rgba{(*ACCENT, 0.0)}"], [1.0, f"rgba{(*ACCENT, 1.0)}"]]
 
 
 def label(token: Token, max_characters: int = 18) -> str:
     """A token as an axis shows it: shortened, and safe where a figure would read `<b>` as markup."""
-    text = " ".join(token.text.split()) or "␣"
+    text = " ".join(token.text.split()) or BLANK
     if len(text) > max_characters:
         text = text[: max_characters - 1] + "…"
     return html.escape(text)

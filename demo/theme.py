@@ -88,5 +88,5 @@ def launch_options() -> dict:
         "footer_links": ["api", "settings"],
         "run_history": False,
         "enable_monitoring": False,
-        "max_file_size": "1mb",
+        "max_file_size": "10mb",
     }

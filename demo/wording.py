@@ -21,6 +21,11 @@ TEXT_HINTS: dict[Task, str] = {
     "split": "One long sentence.",
     "summarize": "A paragraph or a short article.",
 }
+FILE_LABEL = "Open a file"
+FILE_NOT_TEXT = "This file is not a text. Choose a .txt, .md or .pdf file."
+FILE_BROKEN = "This PDF is damaged and could not be read. Try to save it anew, or copy its text."
+FILE_LOCKED = "This PDF is protected by a password. Save it without one, or copy its text."
+FILE_WITHOUT_TEXT = "This PDF has no text in it, only pictures of pages. Run a text recognition on it first."
 EXAMPLES_LABEL = "Or start from an example"
 MODEL_LABEL = "Model"
 RUN_LABELS: dict[Task, str] = {"fuse": "Fuse", "split": "Split", "summarize": "Summarize"}
@@ -54,7 +59,7 @@ LAYER_LABEL = "Layer"
 HEAD_LABEL = "Head"
 MEAN_OF_HEADS = "Mean of all"
 UNIT_LABEL = "Show"
-UNIT_CHOICES = [("Words", "words"), ("Tokens", "tokens")]
+UNIT_CHOICES = [("Words", "words"), ("Tokens", "tokens"), ("Special tokens too", "everything")]
 HEATMAP_TITLE = "Heat map"
 TABLE_TITLE = "The strongest links as a table"
 

@@ -1,10 +1,26 @@
-// Once for the whole page: Ctrl+Enter (or Cmd+Enter) in a text box runs its panel.
+// Once for the whole page: Ctrl+Enter (or Cmd+Enter) in a text box runs its panel; a file dropped on a panel opens there.
 () => {
+  const panelOf = (event) => event.target.closest?.(".run-panel");
+  const holdsFile = (event) => event.dataTransfer?.types.includes("Files");
+
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-    const panel = event.target.closest?.(".run-panel");
+    const panel = panelOf(event);
     if (!panel) return;
     event.preventDefault();
     panel.querySelector("button.run:not(:disabled)")?.click();
+  });
+
+  // Without this a browser leaves the page to show the file.
+  document.addEventListener("dragover", (event) => holdsFile(event) && event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    if (!holdsFile(event)) return;
+    event.preventDefault();
+    const chooser = panelOf(event)?.querySelector("input[type=file]");
+    if (!chooser || !event.dataTransfer.files.length) return;
+    const first = new DataTransfer();
+    first.items.add(event.dataTransfer.files[0]);
+    chooser.files = first.files;
+    chooser.dispatchEvent(new Event("change", { bubbles: true }));
   });
 };

@@ -1,4 +1,4 @@
-"""How the page's events run: those that need a model wait in one queue, the rest are answered at once.
+"""How the page's events run: those that need a model wait in one queue, files in another, the rest do not wait.
 
 Neither kind is an endpoint for programs; those are in `demo.endpoints`.
 """
@@ -7,4 +7,5 @@ from __future__ import annotations
 
 MODEL_QUEUE = "model"  # one concurrency group: Gradio would else give each event a queue of its own
 MODEL_EVENT = {"concurrency_id": MODEL_QUEUE, "api_visibility": "private"}
+FILE_EVENT = {"concurrency_id": "files", "api_visibility": "private", "show_progress": "minimal"}
 PAGE_EVENT = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}

@@ -8,13 +8,16 @@ import gradio as gr
 from gradio.components import Component
 
 from demo import wording
+from demo.documents import SUFFIXES
 from demo.examples import examples
-from demo.handlers import Handlers, begin, cancelled, end, result
+from demo.handlers import Handlers, begin, cancelled, end, open_document, result
 from demo.tabs.attention_panel import AttentionPanel, attention_panel, wire_attention
-from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
+from demo.tabs.events import FILE_EVENT, MODEL_EVENT, PAGE_EVENT
 from demo.tabs.settings_panel import settings_panel
 from demo.tabs.widgets import result_view
 from seq2seq.tasks import Task
+
+NUM_LINES = 8  # of the text box
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class RunPanel:
     task: Component  # its value is the Task
     text: gr.Textbox
     count: gr.Markdown
+    file: gr.UploadButton
     examples: dict[Task, gr.Examples]
     model: gr.Dropdown
     settings: list[Component]
@@ -41,11 +45,15 @@ def run_panel(task: Component, tasks: tuple[Task, ...], handlers: Handlers) -> R
             text = gr.Textbox(
                 label=wording.TEXT_LABEL,
                 placeholder=wording.TEXT_HINTS[first],
-                lines=7,
-                max_lines=14,
+                lines=NUM_LINES,
+                max_lines=NUM_LINES,  # equal, or Gradio measures the whole text after every key
                 elem_classes="text",
             )
-            count = gr.Markdown(wording.KEYS_HINT, elem_classes="count")
+            with gr.Row(elem_classes="below-text"):
+                count = gr.Markdown(wording.KEYS_HINT, elem_classes="count")
+                file = gr.UploadButton(
+                    wording.FILE_LABEL, file_types=list(SUFFIXES), size="sm", scale=0, elem_classes="open-file"
+                )
             with gr.Row(elem_classes="buttons"):
                 run = gr.Button(wording.RUN_LABELS[first], variant="primary", elem_classes="run")
                 cancel = gr.Button(wording.CANCEL_LABEL, interactive=False, elem_classes="cancel")
@@ -54,7 +62,7 @@ def run_panel(task: Component, tasks: tuple[Task, ...], handlers: Handlers) -> R
             settings = settings_panel()
         with gr.Column(elem_classes="answer"):
             shown = result_view(result(first, hint=wording.RESULT_HINT))
-    panel = RunPanel(task, text, count, sets, model, settings, run, cancel, shown, gr.State(), attention_panel())
+    panel = RunPanel(task, text, count, file, sets, model, settings, run, cancel, shown, gr.State(), attention_panel())
     _wire_input(panel, handlers)
     _wire_run(panel, handlers)
     return panel
@@ -73,6 +81,7 @@ def _examples(task: Task, text: gr.Textbox, visible: bool) -> gr.Examples:
 
 
 def _wire_input(panel: RunPanel, handlers: Handlers) -> None:
+    panel.file.upload(open_document, panel.file, panel.text, **FILE_EVENT)
     gr.on(
         [panel.text.change, panel.model.change, panel.task.change],
         handlers.count,

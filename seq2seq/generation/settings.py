@@ -120,9 +120,6 @@ class GenerationConfig:
         for name in ("eos_token_id", "forced_eos_token_id"):
             are_ids = all(_is_count(id, least=0) for id in _as_ids(getattr(self, name)))
             self._require(name, are_ids, "a token id, a list of them, or None")
-        if self.max_new_tokens is not None and self.min_new_tokens is not None:
-            allowed = self.min_new_tokens <= self.max_new_tokens
-            self._require("min_new_tokens", allowed, f"at most max_new_tokens, which is {self.max_new_tokens}")
         self._validate_num_return_sequences()
 
     def _validate_num_return_sequences(self) -> None:

@@ -17,7 +17,7 @@ from seq2seq.checkpoints.names import NameTable
 from seq2seq.config import EncoderDecoderConfig, read_config, take_hub_options
 from seq2seq.generation.cache import KeyValueCache
 from seq2seq.models.families import family_of
-from seq2seq.models.generating import CachedDecoding, Generates, first_token, refuse_unknown
+from seq2seq.models.generating import Generates, decoding, first_token, refuse_unknown
 from seq2seq.models.heads import LanguageModel, token_loss
 from seq2seq.models.outputs import (
     BaseModelOutputWithPastAndCrossAttentions,
@@ -224,7 +224,7 @@ class EncoderDecoderModel(Generates):
         elif prompt_ids is not None:
             start_ids = torch.cat((start_ids, prompt_ids), dim=1)
             prompt_mask = None if prompt_mask is None else F.pad(prompt_mask, (1, 0), value=1)
-        return start_ids, CachedDecoding(self.decoder, source, attention_mask, prompt_mask)
+        return start_ids, decoding(config)(self.decoder, source, attention_mask, prompt_mask)
 
 
 def with_prefix(kwargs: dict[str, Any], prefix: str) -> dict[str, Any]:

@@ -69,6 +69,22 @@ class CachedDecoding:
             self.prompt_mask = self.prompt_mask[rows]
 
 
+@dataclass
+class PlainDecoding(CachedDecoding):
+    """The same without a memory (`use_cache=False`): everything is read again for each token. The cache's oracle."""
+
+    tokens: Tensor | None = None  # N t, all so far
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        self.tokens = tokens if self.tokens is None else torch.cat([self.tokens, tokens], dim=1)
+        self.cache = KeyValueCache(len(self.cache))
+        return super().__call__(self.tokens)
+
+    def reorder(self, rows: Tensor) -> None:
+        self.tokens = self.tokens[rows]
+        super().reorder(rows)
+
+
 class Generates(PreTrainedModel):
     """`generate` and `generate_steps` for a model that can say where a search starts."""
 
@@ -129,7 +145,7 @@ class Generates(PreTrainedModel):
         config, inputs = self.settle(generation_config, options)
         start_ids, next_token = self.start(input_ids, attention_mask, config, inputs)
         output = generate(next_token, start_ids, config, generator=generator)
-        return output if config.return_dict_in_generate else output.sequences
+        return output if config.return_dict_in_generate else output.sequences.to(self.device)
 
     def settle(
         self, given: GenerationConfig | None, options: dict[str, Any]
@@ -158,9 +174,12 @@ class GeneratesFromPrompt(Generates):
         refuse_unknown(inputs)
         if input_ids is None:
             input_ids = torch.full((1, 1), first_token(config), device=self.device)
-        if attention_mask is None and is_padded(input_ids, config):
-            attention_mask = (input_ids != config.pad_token_id).long()
-        return input_ids, CachedDecoding(self, source, source_mask, prompt_mask=attention_mask)
+        prompt_mask = mask_of(input_ids, config) if attention_mask is None else attention_mask
+        return input_ids, decoding(config)(self, source, source_mask, prompt_mask)
+
+
+def decoding(config: GenerationConfig) -> type[CachedDecoding]:
+    return CachedDecoding if config.use_cache else PlainDecoding
 
 
 def generation_defaults(config: PretrainedConfig) -> GenerationConfig:
@@ -171,10 +190,12 @@ def generation_defaults(config: PretrainedConfig) -> GenerationConfig:
     return GenerationConfig.from_dict(values)
 
 
-def is_padded(input_ids: Tensor, config: GenerationConfig) -> bool:
-    """Whether a prompt without a mask holds padding: not where padding may as well be the end of a text."""
+def mask_of(input_ids: Tensor, config: GenerationConfig) -> Tensor | None:
+    """B T: 0 for padding, where nobody said so; None where nothing is padded, or padding may be the end of a text."""
     pad = config.pad_token_id
-    return pad is not None and pad not in config.eos_ids and bool((input_ids == pad).any())
+    if pad is None or pad in config.eos_ids or not bool((input_ids == pad).any()):
+        return None
+    return (input_ids != pad).long()
 
 
 def first_token(config: GenerationConfig) -> int:

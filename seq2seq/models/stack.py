@@ -22,6 +22,8 @@ class Stack(PreTrainedModel):
 
     def __init__(self, config: StackConfig):
         super().__init__(config)
+        if config.add_cross_attention and not config.is_decoder:
+            raise ValueError("Cross-attention belongs to a decoder: set is_decoder=True too, or drop it.")
         self.embeddings = Embeddings(config)
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.num_hidden_layers))
 

@@ -9,6 +9,8 @@ from seq2seq.tasks.results import Choice
 from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import Token
 
+SPACE_MARK = "▁"  # how a SentencePiece vocabulary writes a leading space
+
 
 def plain_text(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     return tokenizer.decode(list(ids), skip_special_tokens=True).strip()
@@ -36,7 +38,8 @@ def target_tokens(tokenizer: Tokenizer, ids: Sequence[int], text: str) -> tuple[
 
 
 def special_token(tokenizer: Tokenizer, token_id: int) -> Token:
-    return Token(tokenizer.convert_ids_to_tokens(token_id), 0, 0, special=True)
+    """A token that stands for no text of the reader's, by its name in the vocabulary, without SentencePiece's space."""
+    return Token(tokenizer.convert_ids_to_tokens(token_id).lstrip(SPACE_MARK), 0, 0, special=True)
 
 
 def choices_of(tokenizer: Tokenizer, ids: Sequence[int], text: str, step: Step) -> tuple[Choice, ...]:

@@ -52,6 +52,11 @@ class Writer:
         room = self.model.config.decoder.max_position_embeddings - 1
         wanted = merged.max_new_tokens or merged.max_length or room
         config = merged.merged(max_new_tokens=min(wanted, room))
+        if (config.min_new_tokens or 0) > config.max_new_tokens:
+            raise InputError(
+                f"min_new_tokens is {config.min_new_tokens}, more than max_new_tokens, which is "
+                f"{config.max_new_tokens}. Lower the one or raise the other."
+            )
         try:
             config.validate()
         except ValueError as error:

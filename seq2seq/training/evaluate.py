@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
@@ -22,10 +21,9 @@ from rouge_score import rouge_scorer
 from tqdm import tqdm
 
 from seq2seq.engine import Engine, EngineSettings
-from seq2seq.training.data import WORD, Pair, read_pairs
+from seq2seq.training.data import SENTENCE_END, WORD, Pair, read_pairs
 from seq2seq.training.recipes import RECIPES
 
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 ROUGE = ("rouge1", "rouge2", "rougeLsum")
 
 Scores = dict[str, float]

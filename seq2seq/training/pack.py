@@ -64,7 +64,7 @@ SOURCES = {
     "summarization/guardian_rss_standfirst": "Guardian standfirsts from public RSS archives; text (c) Guardian News "
     "& Media",
     "summarization/scitldr_abstract": "SciTLDR (allenai/scitldr), Apache-2.0",
-    "summarization/bbc2004_first_sentence": "BBC News 2004-2005 (Greene and Cunningham 2006), for research use",
+    "plaintext/wikipedia_squad_articles": "Wikipedia articles as in SQuAD (rajpurkar/SQuAD-explorer), CC BY-SA 4.0",
 }
 
 

@@ -64,8 +64,10 @@ def draw_settings(draw: random.Random) -> dict:
         "repetition_penalty": draw.choice((1.0, 1.0, 1.3, 2.5)),
         "no_repeat_ngram_size": draw.choice((0, 0, 1, 2, 3)),
     }
-    settings |= draw.choice(({"max_new_tokens": draw.randint(1, 15)}, {"max_length": draw.randint(10, 16)}, {}))
-    settings |= draw.choice(({}, {}, {"min_length": draw.randint(1, 10)}, {"min_new_tokens": draw.randint(1, 9)}))
+    max_new_tokens = draw.randint(1, 15)
+    longest = {"max_new_tokens": max_new_tokens}, {"max_length": draw.randint(10, 16)}, {}
+    shortest = {}, {}, {"min_length": draw.randint(1, 10)}, {"min_new_tokens": draw.randint(1, max_new_tokens)}
+    settings |= draw.choice(longest) | draw.choice(shortest)
     num_beams = draw.choice((1, 1, 2, 3, 4, 5))
     if num_beams > 1:
         settings |= {
@@ -239,3 +241,17 @@ def test_steps(seed, search):
         assert_close(last.log_probabilities[row, own], chosen[row, own])
         assert_close(last.alternatives.log_probabilities[row, own], best.values[row, own])
         assert last.alternatives.ids[row, own].tolist() == best.indices[row, own].tolist()
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+@pytest.mark.parametrize("seed", range(NUM_MODELS))
+def test_without_a_cache_the_same_is_generated(seed, num_beams):
+    pair, lone = pair_of(seed).ours, decoder_of(seed).ours
+    mask = mask_of_lengths((6, 3, 2), 6)
+    for model, its_mask in ((pair, mask), (lone, mask.flip(1))):
+        ids = token_ids(3, 6, seed=seed, vocab_size=30) * its_mask
+        runs = [
+            model.generate(ids, attention_mask=its_mask, num_beams=num_beams, max_new_tokens=8, use_cache=use_cache)
+            for use_cache in (True, False)
+        ]
+        assert runs[0].tolist() == runs[1].tolist()

@@ -1,5 +1,6 @@
 """The kernel against its definition, masks, the tape, and beams that share a source."""
 
+import itertools
 import math
 import threading
 
@@ -21,17 +22,14 @@ def randn(*shape, seed=0):
 
 
 def by_hand(query, key, value, visible):
-    """softmax(QK^T / sqrt(d)) V for each row on its own, with no tensors in it but the last step's."""
+    """softmax(QK^T / sqrt(d)) V, a row at a time and over the keys it sees only."""
     output = torch.zeros(query.shape)
-    for index in [
-        (b, h, t) for b in range(query.shape[0]) for h in range(query.shape[1]) for t in range(query.shape[2])
-    ]:
-        b, h, t = index
+    for b, h, t in itertools.product(*(range(size) for size in query.shape[:3])):
         seen = [s for s in range(key.shape[2]) if visible[b, h, t, s]]
-        scores = [float(query[index] @ key[b, h, s]) / math.sqrt(query.shape[3]) for s in seen]
+        scores = [float(query[b, h, t] @ key[b, h, s]) / math.sqrt(query.shape[3]) for s in seen]
         weights = [math.exp(score) for score in scores]
         for s, weight in zip(seen, weights, strict=True):
-            output[index] += weight / sum(weights) * value[b, h, s]
+            output[b, h, t] += weight / sum(weights) * value[b, h, s]
     return output
 
 

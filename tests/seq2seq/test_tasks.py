@@ -119,7 +119,7 @@ def test_more_tokens_than_the_decoder_has_positions_are_not_asked_for(writer):
 
 
 def test_a_batch_gives_what_each_text_gives_alone(writer):
-    texts = [TEXT, "Rain fell.", "", "The bridge was built in 1932. It was closed in the spring, and nobody crossed it."]
+    texts = [TEXT, "Rain fell.", "", "The bridge was built in 1932. It was closed in the spring."]
     outputs = write_batch(writer, "split", texts)
     for text, output in zip(texts, outputs, strict=True):
         if text:

@@ -10,7 +10,7 @@ import torch
 
 from seq2seq.models import BertConfig, BertModel
 from seq2seq.training.batches import IGNORED, Example, batches, collate, encode
-from seq2seq.training.data import Ingredient, Pair, is_sound, mix, read_pairs
+from seq2seq.training.data import Ingredient, Pair, PrincipalSentences, is_sound, mix, principal_sentence, read_pairs
 from seq2seq.training.evaluate import lead, new_words, rewriting_scores, summary_scores
 from seq2seq.training.loop import TrainingSettings, learning_rate, train
 from seq2seq.training.vocabulary import old_pieces, transfer_embeddings
@@ -42,6 +42,19 @@ def test_splitting_reads_fusion_pairs_backwards(data):
     fused = read_pairs(data, Ingredient("fuse", "fusion/toy"))
     split = read_pairs(data, Ingredient("split", "fusion/toy"))
     assert [(pair.source, pair.target) for pair in split] == [(pair.target, pair.source) for pair in fused]
+
+
+def test_the_principal_sentence_shares_most_with_the_others():
+    sentences = ["It was cold.", "The bridge over the river closed.", "The river rose.", "The bridge was old."]
+    assert principal_sentence(sentences) == sentences[1]
+
+
+def test_a_plain_text_gives_a_pair_for_each_paragraph_that_has_a_principal_sentence():
+    paragraph = "The old bridge over the river was closed to all cars in spring. The river rose. The bridge was old. "
+    rows = {"text": f"A heading\n{paragraph * 2}\nToo short. It is."}
+    (pair,) = PrincipalSentences("summarize", "x", min_source_words=30).pairs(rows)
+    assert pair.source == paragraph * 2
+    assert pair.target == "The old bridge over the river was closed to all cars in spring."
 
 
 def test_a_mix_takes_each_ingredient_as_often_as_asked_and_repeats_with_its_seed(data):
@@ -147,9 +160,10 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(model, tmp_path):
     whole = run(tmp_path / "whole")
 
     killed = tmp_path / "killed"
-    with pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         stop_after(patch, 10)
-        run(killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(killed)
     resumed = run(killed)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     log = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
