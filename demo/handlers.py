@@ -22,10 +22,10 @@ from components.links_table import links_table
 from components.selection import readable
 from components.token_view import token_view
 from demo import wording
+from demo.documents import read_document
 from demo.setting_fields import read_settings
 from seq2seq.engine import Engine, ModelCard
 from seq2seq.tasks import InputError, Task
-from demo.documents import read_document
 from seq2seq.trace import AttentionRecord, by_words
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from demo.tabs.settings_panel import settings_panel
 from demo.tabs.widgets import result_view
 from seq2seq.tasks import Task
 
-NUM_LINES = 8  # of the text box
+NUM_LINES = 7  # of the text box
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from seq2seq.attention.kernel import attend, attend_with_weights
 from seq2seq.attention.tape import tape_for
+from seq2seq.linear import Linear
 
 if TYPE_CHECKING:
     from seq2seq.generation.cache import LayerCache
@@ -29,10 +30,10 @@ class MultiHeadAttention(nn.Module):
         self.dropout = dropout
         self.kind = kind
         self.layer = layer
-        self.query = nn.Linear(hidden_size, hidden_size)
-        self.key = nn.Linear(hidden_size, hidden_size)
-        self.value = nn.Linear(hidden_size, hidden_size)
-        self.output = nn.Linear(hidden_size, hidden_size)
+        self.query = Linear(hidden_size, hidden_size)
+        self.key = Linear(hidden_size, hidden_size)
+        self.value = Linear(hidden_size, hidden_size)
+        self.output = Linear(hidden_size, hidden_size)
 
     def heads(self, hidden_states: Tensor) -> Tensor:
         """B T D -> B H T d"""

@@ -9,6 +9,7 @@ from seq2seq.checkpoints import names
 from seq2seq.checkpoints.names import NameTable
 from seq2seq.config import BertConfig
 from seq2seq.generation.cache import KeyValueCache
+from seq2seq.linear import Linear
 from seq2seq.models.generating import GeneratesFromPrompt
 from seq2seq.models.heads import LanguageModel
 from seq2seq.models.layers import activation
@@ -27,7 +28,7 @@ class BertModel(Stack):
 
     def __init__(self, config: BertConfig, add_pooling_layer: bool = True):
         super().__init__(config)
-        self.pooler = nn.Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
+        self.pooler = Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
         self.post_init()
 
     @classmethod
@@ -82,7 +83,7 @@ class BertHeadTransform(nn.Module):
 
     def __init__(self, config: BertConfig):
         super().__init__()
-        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.dense = Linear(config.hidden_size, config.hidden_size)
         self.activation = activation(config.hidden_act)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 

@@ -16,6 +16,7 @@ from seq2seq.checkpoints import names
 from seq2seq.checkpoints.names import NameTable
 from seq2seq.config import EncoderDecoderConfig, read_config, take_hub_options
 from seq2seq.generation.cache import KeyValueCache
+from seq2seq.linear import Linear
 from seq2seq.models.families import family_of
 from seq2seq.models.generating import Generates, decoding, first_token, refuse_unknown
 from seq2seq.models.heads import LanguageModel, token_loss
@@ -53,7 +54,7 @@ class EncoderDecoderModel(Generates):
         widths = config.encoder.hidden_size, config.decoder.hidden_size
         self.enc_to_dec_proj = None
         if widths[0] != widths[1] and config.decoder.cross_attention_hidden_size is None:
-            self.enc_to_dec_proj = nn.Linear(*widths)
+            self.enc_to_dec_proj = Linear(*widths)
         self.tie_weights()
 
     @classmethod

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seq2seq.config import StackConfig
+from seq2seq.linear import Linear
 from seq2seq.models.outputs import CausalLMOutputWithCrossAttentions
 from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.models.stack import Stack
@@ -19,7 +20,7 @@ class LanguageModel(PreTrainedModel):
     def __init__(self, config: StackConfig, stack: Stack):
         super().__init__(config)
         self.stack = stack
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size)
 
     def ties(self) -> dict[str, str]:
         return {"lm_head.weight": "stack.embeddings.word.weight"} if self.config.tie_word_embeddings else {}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seq2seq.attention.multihead import CrossAttention, RelativeSelfAttention, SelfAttention
+from seq2seq.linear import Linear
 
 if TYPE_CHECKING:
     from seq2seq.config import StackConfig
@@ -69,9 +70,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: StackConfig):
         super().__init__()
-        self.up = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.up = Linear(config.hidden_size, config.intermediate_size)
         self.activation = activation(config.hidden_act)
-        self.down = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.down = Linear(config.intermediate_size, config.hidden_size)
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         return self.down(self.activation(self.up(hidden_states)))

@@ -1,60 +1,39 @@
-"""The page on a real server in a real Chromium: Playwright's own where it is installed, else the system's."""
+"""The page on a real server, with the real engine and the embedded model behind it, in a real Chromium."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from demo.layout import build
-from demo.theme import launch_options
+from seq2seq.engine import EngineSettings
+from tests.browser.chromium import open_chromium
+from tests.browser.watched import WatchedEngine
+from tests.serving import serve
 
-SYSTEM_CHROMIUMS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-QUIET = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--no-first-run",
-)
-PATIENCE = 30_000  # milliseconds
+PATIENCE = 60_000  # milliseconds
 expect.set_options(timeout=PATIENCE)
 
 
-def make_engine():
-    """What answers behind the page in these tests."""
-    from tests.demo.stand_in import StandInEngine
-
-    return StandInEngine()
+@pytest.fixture(scope="session")
+def engine() -> WatchedEngine:
+    return WatchedEngine(EngineSettings())
 
 
 @pytest.fixture(scope="session")
-def engine():
-    return make_engine()
-
-
-@pytest.fixture(scope="session")
-def url(engine) -> Iterator[str]:
-    demo = build(engine)
-    demo.queue(max_size=16, default_concurrency_limit=1)
-    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, inbrowser=False, **launch_options())
-    yield address.rstrip("/")
-    demo.close()
+def url(engine: WatchedEngine) -> Iterator[str]:
+    with serve(engine) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        own = Path(playwright.chromium.executable_path).exists()
-        system = next((path for path in SYSTEM_CHROMIUMS if os.path.exists(path)), None)
-        if not own and system is None:
+        browser = open_chromium(playwright)
+        if browser is None:
             pytest.skip("no Chromium here: run `playwright install chromium`")
-        browser = playwright.chromium.launch(executable_path=None if own else system, args=list(QUIET))
         yield browser
         browser.close()
 

@@ -1,0 +1,21 @@
+"""The real engine, with a count of what becomes of its runs."""
+
+from __future__ import annotations
+
+from seq2seq.engine import Engine
+
+
+class WatchedEngine(Engine):
+    """Counts the runs that came to their end and those that were left before it."""
+
+    finished = 0
+    left = 0
+
+    def run(self, *arguments, **settings):
+        ended = False
+        try:
+            yield from super().run(*arguments, **settings)
+            ended = True
+        finally:
+            self.finished += ended
+            self.left += not ended
