@@ -46,7 +46,7 @@ SMALL = Recipe(
         Ingredient("summarize", "summarization/guardian_rss_standfirst"),
     ),
     vocab_size=12288,  # in bfloat16 a vector table of 9.4 MB: files over 10 MB need special storage on a Space
-    settings=TrainingSettings(num_steps=2200, learning_rate=5e-4, warmup_steps=150, batch_cost=4400),
+    settings=TrainingSettings(num_steps=2000, learning_rate=5e-4, warmup_steps=150, batch_cost=4400),
     prompts=PROMPTS,
     generation={
         "fuse": {"num_beams": 1, "max_new_tokens": 192},

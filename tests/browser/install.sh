@@ -10,7 +10,8 @@ for name in chromium chromium-browser google-chrome; do
     fi
 done
 
-if "$bin/playwright" install --with-deps chromium; then
+if "$bin/playwright" install chromium; then
+    "$bin/playwright" install-deps chromium
     exit 0
 fi
 
