@@ -41,15 +41,20 @@ def activation(name: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Ten
     return ACTIVATIONS[name]
 
 
+def embedding(count: int, width: int, padding_idx: int | None = None) -> nn.Embedding:
+    """A table whose numbers are left to the model's own drawing: torch's would be drawn first, for nothing."""
+    return nn.Embedding(count, width, padding_idx, _weight=torch.empty(count, width))
+
+
 class Embeddings(nn.Module):
     """Word, position and, where the family has them, token type; then norm and dropout."""
 
     def __init__(self, config: StackConfig):
         super().__init__()
         width = config.hidden_size
-        self.word = nn.Embedding(config.vocab_size, width, padding_idx=config.pad_token_id)
-        self.position = nn.Embedding(config.max_position_embeddings, width)
-        self.token_type = nn.Embedding(config.num_token_types, width) if config.num_token_types else None
+        self.word = embedding(config.vocab_size, width, config.pad_token_id)
+        self.position = embedding(config.max_position_embeddings, width)
+        self.token_type = embedding(config.num_token_types, width) if config.num_token_types else None
         self.adds_positions = config.adds_position_embeddings
         self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)

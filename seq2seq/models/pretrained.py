@@ -120,9 +120,10 @@ class PreTrainedModel(nn.Module):
 
 
 def init_weights(module: nn.Module, config: PretrainedConfig) -> None:
-    """BERT's initial weights for the parameters that are the module's own."""
-    for name, _ in module.named_parameters(recurse=False):
-        init_parameter(module, name, config)
+    """BERT's initial weights for the parameters that are the module's own; on the meta device there are none."""
+    for name, parameter in module.named_parameters(recurse=False):
+        if not parameter.is_meta:
+            init_parameter(module, name, config)
 
 
 @torch.no_grad()
