@@ -9,6 +9,7 @@ import html
 
 import numpy as np
 
+from components.palette import visible
 from seq2seq.trace import AttentionRecord
 
 NUM_LINKS = 3
@@ -18,7 +19,7 @@ def links_table(record: AttentionRecord, head: int | None = None) -> str:
     """A table with a row for each target token: its text, and its strongest sources with their weights."""
     weights = record.head(head)  # T S
     rows = "".join(
-        f"<tr><th scope='row' dir='auto'>{html.escape(target.text)}</th>{_cells(record, row)}</tr>"
+        f"<tr><th scope='row' dir='auto'>{html.escape(visible(target))}</th>{_cells(record, row)}</tr>"
         for target, row in zip(record.targets, weights, strict=True)
     )
     return (
@@ -30,6 +31,6 @@ def links_table(record: AttentionRecord, head: int | None = None) -> str:
 def _cells(record: AttentionRecord, row: np.ndarray) -> str:
     strongest = np.argsort(-row, kind="stable")[:NUM_LINKS]
     return "".join(
-        f"<td dir='auto'>{html.escape(record.sources[position].text)} <small>{row[position]:.0%}</small></td>"
+        f"<td dir='auto'>{html.escape(visible(record.sources[position]))} <small>{row[position]:.0%}</small></td>"
         for position in strongest
     )

@@ -18,9 +18,14 @@ BLANK = "␣"  # stands for a token that has nothing to show
 INK_SCALE = [[0.0, f"rgba{(*ACCENT, 0.0)}"], [1.0, f"rgba{(*ACCENT, 1.0)}"]]
 
 
+def visible(token: Token) -> str:
+    """A token's text, or the sign for one that has nothing to show."""
+    return token.text if token.text.strip() else BLANK
+
+
 def label(token: Token, max_characters: int = 18) -> str:
     """A token as an axis shows it: shortened, and safe where a figure would read `<b>` as markup."""
-    text = " ".join(token.text.split()) or BLANK
+    text = " ".join(visible(token).split())
     if len(text) > max_characters:
         text = text[: max_characters - 1] + "…"
     return html.escape(text)

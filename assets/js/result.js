@@ -20,7 +20,7 @@ function draw() {
   part(".result-hint").textContent = value.hint || "";
   part(".result-hint").hidden = !value.hint;
   text.textContent = value.text || "";
-  text.hidden = Boolean(value.hint);
+  text.hidden = Boolean(value.hint || (value.problem && !value.text));
   part(".result-problem").textContent = value.problem || "";
   part(".result-notes").replaceChildren(
     ...(value.notes || []).map((note) => Object.assign(document.createElement("span"), { textContent: note })),

@@ -10,7 +10,7 @@ from gradio.components import Component
 from demo import wording
 from demo.documents import SUFFIXES
 from demo.examples import examples
-from demo.handlers import Handlers, begin, cancelled, end, open_document, result
+from demo.handlers import Handlers, begin, end, open_document, result
 from demo.tabs.attention_panel import AttentionPanel, attention_panel, wire_attention
 from demo.tabs.events import FILE_EVENT, MODEL_EVENT, PAGE_EVENT
 from demo.tabs.settings_panel import settings_panel
@@ -106,4 +106,4 @@ def _wire_run(panel: RunPanel, handlers: Handlers) -> None:
     )
     looked = wire_attention(panel.attention, panel.finished, generated, handlers)
     generated.then(end, panel.result, [*buttons, panel.result], **PAGE_EVENT)
-    panel.cancel.click(cancelled, panel.result, [*buttons, panel.result], cancels=[generated, looked], **PAGE_EVENT)
+    panel.cancel.click(end, panel.result, [*buttons, panel.result], cancels=[generated, looked], **PAGE_EVENT)

@@ -6,7 +6,7 @@ import gradio as gr
 import pytest
 
 from demo import wording
-from demo.handlers import MEAN_HEAD, Handlers, begin, cancelled, end, explain, redraw, result
+from demo.handlers import MEAN_HEAD, Handlers, begin, end, explain, redraw, result
 from demo.setting_fields import FIELDS
 from seq2seq.tasks import InputError
 
@@ -119,11 +119,14 @@ def test_buttons_and_result_follow_the_run():
     assert finished is None
     assert not frame["visible"]
     half = result("fuse", "Half a", running=True)
-    for over in (end(half), cancelled(half)):
-        run, cancel, shown = over
-        assert (run["interactive"], cancel["interactive"]) == (True, False)
-        assert (shown["text"], shown["running"]) == ("Half a", False)
-    assert cancelled(half)[2]["notes"] == [wording.STOPPED]
+    run, cancel, shown = end(half)
+    assert (run["interactive"], cancel["interactive"]) == (True, False)
+    assert (shown["text"], shown["running"], shown["notes"]) == ("Half a", False, [wording.STOPPED])
+
+
+def test_a_finished_result_stays_as_it_is():
+    whole = result("fuse", "A whole one.", notes=["4 tokens"])
+    assert end(whole)[2] == whole
 
 
 def test_only_errors_meant_for_visitors_are_told():

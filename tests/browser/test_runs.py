@@ -1,0 +1,179 @@
+"""Runs from start to end, one and several at a time."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.panel import (
+    TEXT,
+    box,
+    button,
+    choose_settings,
+    finished_fusion,
+    open_settings,
+    output,
+    run,
+    start_long_run,
+    wait_until_finished,
+    written,
+)
+
+pytestmark = pytest.mark.browser
+
+EXAMPLES = {
+    "Fuse": ("A closed bridge", "The old harbour bridge"),
+    "Split": ("A dry summer", "Because the reservoir"),
+    "Summarize": ("A library by bus", "For 22 years"),
+}
+WAYS = [("Fuse", "Fuse"), ("Fuse", "Split"), ("Summarize", "Summarize")]  # tab, button
+SECONDS_TO_STOP = 20
+
+
+def wait_for(condition, seconds: float = SECONDS_TO_STOP) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+@pytest.mark.parametrize(("tab", "name"), WAYS)
+def test_the_whole_way(visit, tab, name):
+    panel = visit().tab(tab)
+    if name == "Split":
+        panel.get_by_label("Split into several").check()
+    title, beginning = EXAMPLES[name]
+    button(panel, title).click()
+    expect(box(panel)).to_have_value(re.compile(beginning))
+    expect(panel.locator(".count").first).to_contain_text(re.compile(r"\d+ of [\d,]+ tokens"))
+    button(panel, name).click()
+    result = wait_until_finished(panel)
+    assert len(result.split()) >= 4
+    expect(panel.get_by_role("heading", name="What the model looked at")).to_be_visible()
+    expect(written(panel)).to_have_count(len(result.split()))
+    expect(panel.locator(".js-plotly-plot .heatmaplayer").first).to_be_attached()
+    panel.get_by_text("The strongest links as a table").click()
+    expect(panel.locator("table.links tbody tr")).to_have_count(written(panel).count())
+
+
+def test_words_appear_one_after_the_other(visit):
+    here = visit()
+    panel = here.tab("Summarize")
+    open_settings(panel)
+    choose_settings(panel, Beams=1, Shortest_output=60, Longest_output=80)
+    output(panel).evaluate(
+        """output => {
+            window.seen = [];
+            new MutationObserver(() => seen.push(output.textContent)).observe(output, {childList: true});
+        }"""
+    )
+    run(panel, "Summarize", "The ferry to Holm sank. Its crew of nine was saved. The owner blamed a storm.")
+    final = wait_until_finished(panel)
+    seen = [text for text in here.page.evaluate("seen") if text]
+    lengths = [len(text) for text in seen]
+    assert len(set(seen)) >= 10
+    assert lengths == sorted(lengths)
+    assert seen[-1] == final
+
+
+def test_cancel_stops_and_the_next_run_works(visit, engine):
+    panel = visit().tab("Fuse")
+    expect(button(panel, "Cancel")).to_be_disabled()
+    left = engine.left
+    start_long_run(panel)
+    button(panel, "Cancel").click()
+    expect(panel.locator(".result-notes")).to_have_text("Stopped.")
+    expect(button(panel, "Cancel")).to_be_disabled()
+    assert wait_for(lambda: engine.left == left + 1)
+    stopped = output(panel).inner_text()
+    time.sleep(1)
+    assert output(panel).inner_text() == stopped
+    choose_settings(panel, Beams="", Longest_output="", Shortest_output="")
+    finished_fusion(panel)
+
+
+def test_who_waits_sees_the_queue_and_can_leave_it(visit):
+    first, second = visit().tab("Fuse"), visit().tab("Fuse")
+    start_long_run(first)
+    run(second, "Fuse", TEXT)
+    expect(second.locator(".result .progress-text")).to_contain_text(re.compile(r"queue: \d+/\d+"))
+    button(second, "Cancel").click()
+    expect(second.locator(".result-notes")).to_have_text("Stopped.")
+    expect(button(second, "Fuse")).to_be_enabled()
+    button(first, "Cancel").click()
+    finished_fusion(second)
+
+
+def test_a_closed_tab_frees_the_model_for_the_next_visitor(visit, engine):
+    first, second = visit(), visit()
+    left = engine.left
+    start_long_run(first.tab("Fuse"))
+    first.page.close()
+    finished_fusion(second.tab("Fuse"))
+    assert engine.left == left + 1
+
+
+def test_visitors_at_the_same_time_get_their_own_answers(visit, engine):
+    texts = [TEXT, "Rain fell all night. The river rose."]
+    panels = [visit().tab("Fuse") for _ in texts]
+    for panel, text in zip(panels, texts, strict=True):
+        run(panel, "Fuse", text)
+    results = [wait_until_finished(panel) for panel in panels]
+    for panel, result in zip(panels, results, strict=True):
+        written(panel).first.wait_for()
+        assert "".join(written(panel).all_inner_texts()) == "".join(result.split())
+    assert results == [list(engine.run("fuse", text))[-1].text for text in texts]
+
+
+def test_impatience_does_no_harm(visit, engine):
+    panel = visit().tab("Fuse")
+    finished = engine.finished
+    box(panel).fill(TEXT)
+    button(panel, "Fuse").dblclick(no_wait_after=True)
+    wait_until_finished(panel)
+    written(panel).first.wait_for()
+    assert engine.finished == finished + 1, "two clicks are one run"
+    open_settings(panel)
+    choose_settings(panel, Beams=16, Longest_output=500, Shortest_output=500)
+    run(panel, "Fuse", TEXT)
+    button(panel, "Cancel").click()
+    expect(panel.locator(".result-notes")).to_have_text("Stopped.")
+    time.sleep(1)
+    expect(panel.locator(".result-notes")).to_have_text("Stopped.")
+    expect(panel.locator(".is-running")).to_have_count(0)
+    choose_settings(panel, Beams="", Longest_output="", Shortest_output="")
+    finished_fusion(panel)
+
+
+def test_another_task_chosen_while_a_run_goes_on_is_for_the_next(visit):
+    panel = visit().tab("Fuse")
+    start_long_run(panel)
+    panel.get_by_label("Split into several").check()
+    expect(button(panel, "Split")).to_be_disabled()
+    button(panel, "Cancel").click()
+    choose_settings(panel, Beams="", Longest_output="", Shortest_output="")
+    run(panel, "Split", TEXT)
+    wait_until_finished(panel)
+
+
+def test_ctrl_enter_runs(visit):
+    panel = visit().tab("Fuse")
+    box(panel).fill(TEXT)
+    box(panel).press("Control+Enter")
+    wait_until_finished(panel)
+
+
+def test_copy_and_download(visit):
+    here = visit()
+    panel = here.tab("Fuse")
+    result = finished_fusion(panel)
+    button(panel, "Copy").click()
+    expect(button(panel, "Copied")).to_be_visible()
+    assert here.page.evaluate("navigator.clipboard.readText()") == result
+    with here.page.expect_download() as download:
+        button(panel, "Download").click()
+    assert download.value.suggested_filename == "gloss-fuse.txt"
+    assert download.value.path().read_text(encoding="utf-8").strip() == result

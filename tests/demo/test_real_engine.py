@@ -1,0 +1,76 @@
+"""The page's way to the embedded model and back, without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from gradio_client import Client
+
+from demo.examples import examples
+from demo.handlers import selected, telling_layer
+from demo.layout import ENDPOINTS
+from seq2seq.engine import Engine, EngineSettings
+from seq2seq.trace import AttentionRecord
+from tests.serving import serve
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(EngineSettings())
+
+
+@pytest.fixture(scope="module")
+def client(engine) -> Iterator[Client]:
+    with serve(engine) as address:
+        yield Client(address, verbose=False)
+
+
+def fusion(engine: Engine, text: str) -> AttentionRecord:
+    *_, generated = engine.run("fuse", text)
+    layer = telling_layer(engine.card("fuse").num_layers)
+    return engine.attention("fuse", generated.source_text, generated.target_ids, "cross", layer)
+
+
+@pytest.mark.parametrize("task", ENDPOINTS)
+def test_an_endpoint_streams_what_the_engine_writes(client, engine, task):
+    text = next(iter(examples(task).values()))
+    pieces = list(client.submit(text, num_beams=1, api_name=f"/{task}"))
+    *_, generated = engine.run(task, text)
+    assert len(pieces) > 5
+    assert client.predict(text, api_name=f"/{task}") == generated.text
+
+
+def test_the_seed_decides_what_is_drawn(client):
+    text = next(iter(examples("fuse").values()))
+    sampled = [
+        client.predict(text, do_sample=True, temperature=2.0, seed=seed, max_new_tokens=20, api_name="/fuse")
+        for seed in (1, 1, 2)
+    ]
+    assert sampled[0] == sampled[1] != sampled[2]
+
+
+def test_the_first_picture_shows_where_copied_words_come_from(engine):
+    right = []
+    for text in examples("fuse").values():
+        shown = selected(fusion(engine, text), "words")
+        read = [plain(token.text) for token in shown.sources]
+        for token, weights in zip(shown.targets, shown.head(None), strict=True):
+            if plain(token.text) in read:
+                right.append(read[weights.argmax()] == plain(token.text))
+    assert len(right) > 30
+    assert sum(right) / len(right) > 0.8
+
+
+def plain(word: str) -> str:
+    return word.lower().strip(".,;:")
+
+
+def test_a_reader_meets_no_marks_until_they_are_asked_for(engine):
+    record = fusion(engine, "The tower is 64 metres high. It was built by monks in the 12th century.")
+    for unit in ("words", "tokens"):
+        shown = selected(record, unit)
+        assert all(token.text and not token.special for token in (*shown.sources, *shown.targets))
+    everything = selected(record, "everything")
+    assert everything.targets[-1].text == "</s>"
+    assert not any("▁" in token.text for token in everything.sources)
