@@ -19,9 +19,9 @@ class Workload:
     num_beams: int
 
 
-def compare(folder: str, workloads: list[Workload], repeats: int) -> list[dict]:
+def compare(folder: str, dtype: torch.dtype, workloads: list[Workload], repeats: int) -> list[dict]:
     """Each workload with both libraries in turn, `repeats` times; the best of each is kept."""
-    models = {library: load(library, folder) for library in ("ours", "reference")}
+    models = {library: load(library, folder, dtype) for library in ("ours", "reference")}
     return [measure(models, workload, repeats) for workload in workloads]
 
 

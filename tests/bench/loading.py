@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import torch
 
 from seq2seq.models import BertGenerationConfig, EncoderDecoderConfig, EncoderDecoderModel
 
 
-def load(library: str, folder: str):
-    """The model in float32, ready to run."""
-    return model_class(library).from_pretrained(folder, dtype=torch.float32).eval()
+def load(library: str, folder: str, dtype: torch.dtype = torch.float32):
+    """The model, ready to run."""
+    return model_class(library).from_pretrained(folder, dtype=dtype).eval()
 
 
 def model_class(library: str):
@@ -43,21 +43,27 @@ def read(model: torch.nn.Module) -> float:
         return sum(parameter.sum().item() for parameter in model.parameters())
 
 
+def peak_memory_mb() -> float:
+    """The most memory this process ever held (Linux). getrusage would count the parent's, before the exec."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
 def main() -> None:
     library, folder = sys.argv[1:]
     warm_up(library)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory_mb()
     started = time.monotonic()
     model = load(library, folder)
     seconds = time.monotonic() - started
     checksum = read(model)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_memory_mb()
     weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     print(
         json.dumps(
             {
                 "seconds": seconds,
-                "peak_mb": (peak - before) / 1024,
+                "peak_mb": peak - before,
                 "weights_mb": weights / 2**20,
                 "checksum": checksum,
             }
