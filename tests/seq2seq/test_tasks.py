@@ -139,7 +139,7 @@ def test_attention_is_what_the_model_itself_reports(writer, kind, layer):
     with torch.no_grad():
         output = writer.model(input_ids=source, decoder_input_ids=decoder_input, output_attentions=True)
     fields = {"cross": "cross_attentions", "encoder": "encoder_attentions", "decoder": "decoder_attentions"}
-    assert np.allclose(record.weights, output[fields[kind]][layer][0].numpy(), atol=1e-6)
+    assert np.allclose(record.weights, output[fields[kind]][layer][0].numpy(), atol=1e-4)
     assert record.weights.shape[1:] == (len(record.targets), len(record.sources))
     assert np.allclose(record.weights.sum(-1), 1, atol=1e-5)
 
@@ -156,7 +156,7 @@ def test_attention_equals_what_generating_step_by_step_saw(writer):
     with recording(lambda kind, layer: (kind, layer) == ("cross", 1)) as tape:
         for _ in generate_steps(next_token, start_ids, config):
             rows.append(tape.weights["cross", 1][0, :, -1].numpy())
-    assert np.allclose(record.weights, np.stack(rows, axis=1), atol=1e-5)
+    assert np.allclose(record.weights, np.stack(rows, axis=1), atol=1e-4)
 
 
 def test_attention_by_words_keeps_rows_that_sum_to_one(writer):
