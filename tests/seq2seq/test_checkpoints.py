@@ -539,7 +539,7 @@ def test_a_save_that_fails_leaves_the_folder_as_it_was(tmp_path):
     save_weights(saved_model(), tmp_path, TABLE)
     before = (tmp_path / "model.safetensors").read_bytes()
     half_built = saved_model().state_dict() | {"layers.1.weight": torch.empty(4, device="meta")}
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(RuntimeError):
         save_weights(half_built, tmp_path, TABLE, max_shard_size=40)
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
     assert (tmp_path / "model.safetensors").read_bytes() == before
