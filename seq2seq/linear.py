@@ -29,7 +29,8 @@ class Linear(nn.Linear):
         )
 
 
-def linear_few_rows(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def linear_few_rows(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """... in -> ... out, as `F.linear`."""
     columns = x.reshape(-1, weight.shape[1]).t()
-    return torch.addmm(bias[:, None], weight, columns).t().reshape(*x.shape[:-1], -1)
+    product = weight @ columns if bias is None else torch.addmm(bias[:, None], weight, columns)
+    return product.t().reshape(*x.shape[:-1], -1)

@@ -5,6 +5,8 @@ Which keys a query may see is the caller's business: it comes as an additive bia
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -27,8 +29,29 @@ def attend_with_weights(
     query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None, dropout: float = 0.0
 ) -> tuple[Tensor, Tensor]:
     """The same by its definition, for whoever wants to see the weights: (B H T d) and (B H T S)."""
-    scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-    if bias is not None:
-        scores = scores + bias
-    weights = F.dropout(torch.softmax(scores, dim=-1), p=dropout)
+    weights = F.dropout(torch.softmax(scores(query, key, bias), dim=-1), p=dropout)
     return weights @ value, weights
+
+
+def scores(query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
+    """QK^T scaled, and the bias: (B H T S), or (B T S) from tensors without an axis of heads."""
+    scale = query.shape[-1] ** -0.5
+    if bias is not None and query.dim() == 3:
+        return torch.baddbmm(bias, query, key.transpose(1, 2), alpha=scale)
+    products = query @ key.transpose(-1, -2) * scale
+    return products if bias is None else products + bias
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Who sees whom where it is written out for every pair of query and key; None: everyone sees everything."""
+
+    bias: Tensor | None = None  # broadcastable to B H T S
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0) -> Tensor:
+        return attend(query, key, value, self.bias, dropout)
+
+    def attend_with_weights(
+        self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        return attend_with_weights(query, key, value, self.bias, dropout)

@@ -11,44 +11,56 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from seq2seq.attention.kernel import attend, attend_with_weights
+from seq2seq.attention.kernel import Dense
 from seq2seq.attention.tape import tape_for
 from seq2seq.linear import Linear
 
 if TYPE_CHECKING:
+    from seq2seq.attention.block_sparse import BlockSparse
     from seq2seq.generation.cache import LayerCache
     from seq2seq.trace import AttentionKind
 
+SEES_ALL = Dense()
+
 
 class MultiHeadAttention(nn.Module):
-    """Projects to H heads, attends, and projects back. `kind` and `layer` are its address on a tape."""
+    """Projects to H heads, attends, and projects back. `kind` and `layer` are its address on a tape.
 
-    def __init__(self, hidden_size: int, num_heads: int, dropout: float, kind: AttentionKind, layer: int):
+    `biases` says whether the projections add one: those of query, key and value, and that of the output.
+    """
+
+    def __init__(
+        self, hidden_size: int, num_heads: int, dropout: float, kind: AttentionKind, layer: int,
+        biases: tuple[bool, bool] = (True, True),
+    ):  # fmt: skip
         super().__init__()
         self.num_heads = num_heads
         self.head_dim = hidden_size // num_heads
         self.dropout = dropout
         self.kind = kind
         self.layer = layer
-        self.query = Linear(hidden_size, hidden_size)
-        self.key = Linear(hidden_size, hidden_size)
-        self.value = Linear(hidden_size, hidden_size)
-        self.output = Linear(hidden_size, hidden_size)
+        self.query = Linear(hidden_size, hidden_size, bias=biases[0])
+        self.key = Linear(hidden_size, hidden_size, bias=biases[0])
+        self.value = Linear(hidden_size, hidden_size, bias=biases[0])
+        self.output = Linear(hidden_size, hidden_size, bias=biases[1])
 
     def heads(self, hidden_states: Tensor) -> Tensor:
         """B T D -> B H T d"""
         return hidden_states.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
 
     def attend(
-        self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, head_mask: Tensor | None
+        self, query: Tensor, key: Tensor, value: Tensor, pattern: Dense | BlockSparse, head_mask: Tensor | None
     ) -> Tensor:
         """B H T d, B H S d twice -> B T D. A head's mask scales its weights, so it may as well scale its output."""
         dropout = self.dropout if self.training else 0.0
         tape = tape_for(self.kind, self.layer)
         if tape is None:
-            context = attend(query, key, value, bias, dropout)
+            context = pattern.attend(query, key, value, dropout)
+        elif tape.keep is not None:
+            tape.weights[self.kind, self.layer] = tape.keep(query, key, pattern.bias)
+            context = pattern.attend(query, key, value, dropout)
         else:
-            context, weights = attend_with_weights(query, key, value, bias, dropout)
+            context, weights = pattern.attend_with_weights(query, key, value, dropout)
             tape.weights[self.kind, self.layer] = weights if head_mask is None else weights * head_mask
         if head_mask is not None:
             context = context * head_mask
@@ -61,7 +73,7 @@ class SelfAttention(MultiHeadAttention):
     def forward(
         self,
         hidden_states: Tensor,  # B T D
-        bias: Tensor | None = None,  # broadcastable to B H T S
+        pattern: Dense | BlockSparse = SEES_ALL,
         head_mask: Tensor | None = None,  # H 1 1
         cache: LayerCache | None = None,
     ) -> Tensor:  # B T D
@@ -70,10 +82,10 @@ class SelfAttention(MultiHeadAttention):
         value = self.heads(self.value(hidden_states))
         if cache is not None:
             key, value = cache.self_attention.append(key, value)
-        return self.attend(query, key, value, self.position_bias(query, key, bias), head_mask)
+        return self.attend(query, key, value, self.with_positions(query, key, pattern), head_mask)
 
-    def position_bias(self, query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor | None:
-        return bias
+    def with_positions(self, query: Tensor, key: Tensor, pattern: Dense | BlockSparse) -> Dense | BlockSparse:
+        return pattern
 
 
 class RelativeSelfAttention(SelfAttention):
@@ -88,7 +100,7 @@ class RelativeSelfAttention(SelfAttention):
         self.with_key = with_key
         self.distance = nn.Embedding(2 * max_positions - 1, self.head_dim)
 
-    def position_bias(self, query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
+    def with_positions(self, query: Tensor, key: Tensor, pattern: Dense) -> Dense:
         target_length, source_length = query.shape[2], key.shape[2]
         positions = torch.arange(source_length, device=query.device)
         distances = positions[-target_length:, None] - positions[None, :] + self.max_positions - 1
@@ -97,7 +109,7 @@ class RelativeSelfAttention(SelfAttention):
         if self.with_key:
             scores = scores + torch.einsum("bhsd,tsd->bhts", key, embedded)
         scores = scores * self.head_dim**-0.5
-        return scores if bias is None else scores + bias
+        return Dense(scores if pattern.bias is None else scores + pattern.bias)
 
 
 class CrossAttention(MultiHeadAttention):
@@ -111,14 +123,14 @@ class CrossAttention(MultiHeadAttention):
         self,
         hidden_states: Tensor,  # B*K T D
         source: Tensor,  # B S D
-        bias: Tensor | None = None,  # B 1 1 S
+        pattern: Dense = SEES_ALL,  # its bias: B 1 1 S
         head_mask: Tensor | None = None,  # H 1 1
         cache: LayerCache | None = None,
     ) -> Tensor:  # B*K T D
         key, value = self.keys_and_values(source, cache)
         rows, length, width = hidden_states.shape
         query = self.query(hidden_states).reshape(key.shape[0], -1, width)
-        return self.attend(self.heads(query), key, value, bias, head_mask).reshape(rows, length, width)
+        return self.attend(self.heads(query), key, value, pattern, head_mask).reshape(rows, length, width)
 
     def keys_and_values(self, source: Tensor, cache: LayerCache | None) -> tuple[Tensor, Tensor]:
         if cache is not None and cache.cross_attention.pair is not None:

@@ -20,6 +20,7 @@ from torch import Tensor
 from seq2seq.trace import AttentionKind
 
 Wanted = Callable[[AttentionKind, int], bool]
+Keep = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # query (B H T d), key (B H S d), bias of full attention
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Tape:
 
     wanted: Wanted
     wants_hidden_states: bool = False
+    keep: Keep | None = None  # what to keep in the weights' place
     weights: dict[tuple[AttentionKind, int], Tensor] = field(default_factory=dict)  # B H T S by kind and layer
     hidden_states: list[Tensor] = field(default_factory=list)  # B T D
 
@@ -43,9 +45,12 @@ _running: ContextVar[Tape | None] = ContextVar("running_tape", default=None)
 
 
 @contextmanager
-def recording(wanted: Wanted, hidden_states: bool = False) -> Iterator[Tape]:
-    """Records what is wanted inside the block; of several tapes the innermost one records."""
-    tape = Tape(wanted, hidden_states)
+def recording(wanted: Wanted, hidden_states: bool = False, keep: Keep | None = None) -> Iterator[Tape]:
+    """Records what is wanted inside the block; of several tapes the innermost one records.
+
+    With `keep` it keeps what that makes of a layer's queries and keys, so that a long text's map need not exist.
+    """
+    tape = Tape(wanted, hidden_states, keep)
     token = _running.set(tape)
     try:
         yield tape

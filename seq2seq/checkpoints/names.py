@@ -169,3 +169,41 @@ _PROJECTION = NameTable(rows=_weights_and_biases({"enc_to_dec_proj": "enc_to_dec
 def encoder_decoder(encoder: NameTable, decoder: NameTable) -> NameTable:
     """The pair's table from its halves'."""
     return encoder.under("encoder.", "encoder.") | decoder.under("decoder.", "decoder.") | _PROJECTION
+
+
+# BigBird is BERT by other names for the pooler and the heads.
+_BIG_BIRD_ROWS = {
+    **{name: ours for name, ours in _STACK_ROWS.items() if not name.startswith("pooler.")},
+    **_weights_and_biases({"pooler": "pooler"}),
+}
+_BIG_BIRD_QA_ROWS = _weights_and_biases(
+    {
+        "qa_classifier.intermediate.dense": "feed_forward.up",
+        "qa_classifier.output.dense": "feed_forward.down",
+        "qa_classifier.output.LayerNorm": "norm",
+        "qa_classifier.qa_outputs": "spans",
+    }
+)
+_BIG_BIRD_OTHER_HEADS = dict.fromkeys((*_ANY_HEAD_DROPPED, *_weights_and_biases(
+    {"classifier": "", "classifier.dense": "", "classifier.out_proj": ""}
+)))  # fmt: skip
+
+BIG_BIRD_STACK = NameTable(
+    rows=_BIG_BIRD_ROWS,
+    also_read={
+        **_OLD_BUFFERS,
+        **_prefixed(_BIG_BIRD_ROWS | _OLD_BUFFERS, "bert.", ""),
+        **_BIG_BIRD_OTHER_HEADS,
+        **dict.fromkeys(_BIG_BIRD_QA_ROWS),
+    },
+    optional=_OPTIONAL,
+)
+BIG_BIRD_QA = NameTable(
+    rows={**_prefixed(_BIG_BIRD_ROWS, "bert.", "stack."), **_BIG_BIRD_QA_ROWS},
+    also_read={
+        **_prefixed(_OLD_BUFFERS, "bert.", "stack."),
+        **_prefixed(_BIG_BIRD_ROWS | _OLD_BUFFERS, "", "stack."),
+        **_BIG_BIRD_OTHER_HEADS,
+    },
+    optional=frozenset(f"stack.{name}" for name in _OPTIONAL),
+)

@@ -1,8 +1,9 @@
 """The public models, under the names that their documentation gives them."""
 
-from seq2seq.config import BertConfig, BertGenerationConfig, EncoderDecoderConfig
+from seq2seq.config import BertConfig, BertGenerationConfig, BigBirdConfig, EncoderDecoderConfig
 from seq2seq.models.bert import BertLMHeadModel, BertModel
 from seq2seq.models.bert_generation import BertGenerationDecoder, BertGenerationEncoder
+from seq2seq.models.bigbird import BigBirdForQuestionAnswering, BigBirdModel
 from seq2seq.models.encoder_decoder import EncoderDecoderModel
 
 __all__ = [
@@ -12,6 +13,9 @@ __all__ = [
     "BertGenerationEncoder",
     "BertLMHeadModel",
     "BertModel",
+    "BigBirdConfig",
+    "BigBirdForQuestionAnswering",
+    "BigBirdModel",
     "EncoderDecoderConfig",
     "EncoderDecoderModel",
 ]

@@ -45,7 +45,7 @@ class CachedDecoding:
         """New tokens (N t) after all that came before -> logits (N V) of the token that follows."""
         attention_mask, position_ids = self.mask_and_positions(tokens)
         hidden_states = self.decoder.stack.hidden_states(
-            self.decoder.stack.embeddings.word(tokens),
+            self.decoder.stack.embeddings.words(tokens),
             attention_mask=attention_mask,
             position_ids=position_ids,
             encoder_hidden_states=self.source,

@@ -1,4 +1,4 @@
-"""The layers that every family here is made of (Vaswani et al. 2017; post-norm as in BERT, Devlin et al. 2019)."""
+"""The layers that every family here is made of (Vaswani et al. 2017), normed after each part or before it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seq2seq.attention.multihead import CrossAttention, RelativeSelfAttention, SelfAttention
+from seq2seq.attention.multihead import SEES_ALL, CrossAttention, RelativeSelfAttention, SelfAttention
 from seq2seq.linear import Linear
 
 if TYPE_CHECKING:
+    from seq2seq.attention.block_sparse import BlockSparse
+    from seq2seq.attention.kernel import Dense
     from seq2seq.config import StackConfig
     from seq2seq.generation.cache import LayerCache
     from seq2seq.trace import AttentionKind
+
+ROWS_AT_ONCE = 256  # tokens in a feed-forward layer on a CPU: what lies between its matrices stays in the cache
 
 gelu_tanh = partial(F.gelu, approximate="tanh")
 
@@ -47,7 +51,7 @@ def embedding(count: int, width: int, padding_idx: int | None = None) -> nn.Embe
 
 
 class Embeddings(nn.Module):
-    """Word, position and, where the family has them, token type; then norm and dropout."""
+    """Word, position and, where the family has them, token type; then norm, unless blocks norm first, and dropout."""
 
     def __init__(self, config: StackConfig):
         super().__init__()
@@ -56,8 +60,14 @@ class Embeddings(nn.Module):
         self.position = embedding(config.max_position_embeddings, width)
         self.token_type = embedding(config.num_token_types, width) if config.num_token_types else None
         self.adds_positions = config.adds_position_embeddings
-        self.norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
+        self.scale = config.embedding_scale
+        self.norm = nn.Identity() if config.norms_first else nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def words(self, input_ids: Tensor) -> Tensor:
+        """B T -> B T D, before anything is added."""
+        words = self.word(input_ids)
+        return words if self.scale == 1.0 else words * self.scale
 
     def forward(self, words: Tensor, position_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         """words (B T D) as embedded or as given, position_ids (1 T or B T), token_type_ids (B T) -> B T D"""
@@ -77,10 +87,17 @@ class FeedForward(nn.Module):
         super().__init__()
         self.up = Linear(config.hidden_size, config.intermediate_size)
         self.activation = activation(config.hidden_act)
+        self.dropout = nn.Dropout(config.activation_dropout)
         self.down = Linear(config.intermediate_size, config.hidden_size)
 
     def forward(self, hidden_states: Tensor) -> Tensor:
-        return self.down(self.activation(self.up(hidden_states)))
+        long = hidden_states.shape[1] > 2 * ROWS_AT_ONCE and hidden_states.device.type == "cpu"
+        if not long or torch.is_grad_enabled():
+            return self.of_rows(hidden_states)
+        return torch.cat([self.of_rows(rows) for rows in hidden_states.split(ROWS_AT_ONCE, dim=1)], dim=1)
+
+    def of_rows(self, hidden_states: Tensor) -> Tensor:
+        return self.down(self.dropout(self.activation(self.up(hidden_states))))
 
 
 class Block(nn.Module):
@@ -93,8 +110,9 @@ class Block(nn.Module):
         self.self_attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         if config.add_cross_attention:
             self.cross_attention = CrossAttention(
-                config.hidden_size, config.num_attention_heads, config.attention_probs_dropout_prob, "cross", layer
-            )
+                config.hidden_size, config.num_attention_heads, config.attention_probs_dropout_prob, "cross", layer,
+                config.attention_biases,
+            )  # fmt: skip
             self.cross_attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.feed_forward = FeedForward(config)
         self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
@@ -103,23 +121,41 @@ class Block(nn.Module):
     def forward(
         self,
         x: Tensor,  # B T D
-        bias: Tensor | None,
-        source: Tensor | None,  # B S D
-        source_bias: Tensor | None,
-        head_mask: Tensor | None,  # H 1 1
-        cache: LayerCache | None,
+        pattern: Dense | BlockSparse = SEES_ALL,
+        source: Tensor | None = None,  # B S D
+        source_pattern: Dense = SEES_ALL,
+        head_mask: Tensor | None = None,  # H 1 1
+        cross_attn_head_mask: Tensor | None = None,  # H 1 1
+        cache: LayerCache | None = None,
     ) -> Tensor:  # B T D
-        x = self.self_attention_norm(x + self.dropout(self.self_attention(x, bias, head_mask, cache)))
+        x = self.added(x, self.self_attention_norm, lambda y: self.self_attention(y, pattern, head_mask, cache))
         if source is not None:
-            attended = self.cross_attention(x, source, source_bias, head_mask, cache)
-            x = self.cross_attention_norm(x + self.dropout(attended))
-        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+            x = self.added(
+                x,
+                self.cross_attention_norm,
+                lambda y: self.cross_attention(y, source, source_pattern, cross_attn_head_mask, cache),
+            )
+        return self.added(x, self.feed_forward_norm, self.feed_forward)
+
+    def added(self, x: Tensor, norm: nn.LayerNorm, part: Callable[[Tensor], Tensor]) -> Tensor:
+        return norm(x + self.dropout(part(x)))
+
+
+class PreNormBlock(Block):
+    """The same parts, each reading its input normed and adding to it as it is."""
+
+    def added(self, x: Tensor, norm: nn.LayerNorm, part: Callable[[Tensor], Tensor]) -> Tensor:
+        return x + self.dropout(part(norm(x)))
+
+
+def block_of(config: StackConfig, layer: int) -> Block:
+    return (PreNormBlock if config.norms_first else Block)(config, layer)
 
 
 def self_attention(config: StackConfig, kind: AttentionKind, layer: int) -> SelfAttention:
     """The self-attention that `position_embedding_type` asks for."""
     shape = (config.hidden_size, config.num_attention_heads, config.attention_probs_dropout_prob, kind, layer)
     if config.position_embedding_type == "absolute":
-        return SelfAttention(*shape)
+        return SelfAttention(*shape, config.attention_biases)
     with_key = config.position_embedding_type == "relative_key_query"
     return RelativeSelfAttention(*shape, config.max_position_embeddings, with_key)

@@ -21,7 +21,9 @@ class ModelOutput:
         return tuple(self[name] for name in self.keys())
 
     def keys(self) -> list[str]:
-        return [field.name for field in fields(self) if getattr(self, field.name) is not None]
+        """The names of what is there: a class's own fields before those that it has in common with others."""
+        own = sorted(fields(self), key=lambda field: field.name not in type(self).__annotations__)
+        return [field.name for field in own if getattr(self, field.name) is not None]
 
     def __getitem__(self, key: str | int | slice) -> Any:
         return getattr(self, key) if isinstance(key, str) else self.to_tuple()[key]
@@ -66,9 +68,19 @@ class CausalLMOutputWithCrossAttentions(ModelOutput):
 
 
 @dataclass
-class Seq2SeqLMOutput(ModelOutput):
+class BigBirdForQuestionAnsweringModelOutput(ModelOutput):
     loss: Tensor | None = None  # a scalar
-    logits: Tensor | None = None  # B T V
+    start_logits: Tensor | None = None  # B T
+    end_logits: Tensor | None = None  # B T
+    pooler_output: Tensor | None = None  # B D
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class OfBothStacks(ModelOutput):
+    """What an encoder-decoder returns beside its result."""
+
     past_key_values: KeyValueCache | None = None
     decoder_hidden_states: tuple[Tensor, ...] | None = None
     decoder_attentions: tuple[Tensor, ...] | None = None
@@ -76,6 +88,30 @@ class Seq2SeqLMOutput(ModelOutput):
     encoder_last_hidden_state: Tensor | None = None  # B S D
     encoder_hidden_states: tuple[Tensor, ...] | None = None
     encoder_attentions: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class Seq2SeqModelOutput(OfBothStacks):
+    last_hidden_state: Tensor | None = None  # B T D, the decoder's
+
+
+@dataclass
+class Seq2SeqLMOutput(OfBothStacks):
+    loss: Tensor | None = None  # a scalar
+    logits: Tensor | None = None  # B T V
+
+
+@dataclass
+class Seq2SeqSequenceClassifierOutput(OfBothStacks):
+    loss: Tensor | None = None  # a scalar
+    logits: Tensor | None = None  # B num_labels
+
+
+@dataclass
+class Seq2SeqQuestionAnsweringModelOutput(OfBothStacks):
+    loss: Tensor | None = None  # a scalar
+    start_logits: Tensor | None = None  # B T
+    end_logits: Tensor | None = None  # B T
 
 
 def as_asked(output: ModelOutput, return_dict: bool | None, config: PretrainedConfig) -> ModelOutput | tuple:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from seq2seq.attention import masks
+from seq2seq.attention.block_sparse import BlockSparse
+from seq2seq.attention.block_table import BlockSparsity
+from seq2seq.attention.kernel import Dense
+from seq2seq.attention.multihead import SEES_ALL
 from seq2seq.attention.tape import Tape, recording, running_tape
 from seq2seq.config import StackConfig
 from seq2seq.generation.cache import KeyValueCache
-from seq2seq.models.layers import Block, Embeddings
+from seq2seq.models.layers import Block, Embeddings, block_of
 from seq2seq.models.outputs import BaseModelOutputWithPastAndCrossAttentions
 from seq2seq.models.pretrained import PreTrainedModel
 
@@ -20,12 +26,16 @@ from seq2seq.models.pretrained import PreTrainedModel
 class Stack(PreTrainedModel):
     """L blocks over embeddings. `run` is the forward pass that the families' documented signatures lead to."""
 
+    gradient_checkpointing = False  # training computes each block twice and remembers only what goes between them
+
     def __init__(self, config: StackConfig):
         super().__init__(config)
         if config.add_cross_attention and not config.is_decoder:
             raise ValueError("Cross-attention belongs to a decoder: set is_decoder=True too, or drop it.")
         self.embeddings = Embeddings(config)
-        self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(block_of(config, layer) for layer in range(config.num_hidden_layers))
+        norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps) if config.norms_first else nn.Identity()
+        self.last_norm = norm
 
     def get_input_embeddings(self) -> nn.Embedding:
         return self.embeddings.word
@@ -47,7 +57,7 @@ class Stack(PreTrainedModel):
         """Settles what is left to the configuration, watches if asked to, and runs the blocks."""
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("Give either input_ids or inputs_embeds, and not both.")
-        words = self.embeddings.word(input_ids) if inputs_embeds is None else inputs_embeds
+        words = self.embeddings.words(input_ids) if inputs_embeds is None else inputs_embeds
         wants_cache = self.config.use_cache if use_cache is None else use_cache
         cache = self.cache(past_key_values, wants_cache)
         with self.watching(output_attentions, output_hidden_states) as tape:
@@ -83,6 +93,7 @@ class Stack(PreTrainedModel):
         position_ids: Tensor | None = None,  # B T
         token_type_ids: Tensor | None = None,  # B T
         head_mask: Tensor | None = None,  # H, or L H
+        cross_attn_head_mask: Tensor | None = None,  # H, or L H
         encoder_hidden_states: Tensor | None = None,  # B S D
         encoder_attention_mask: Tensor | None = None,  # B S
         cache: KeyValueCache | None = None,
@@ -92,24 +103,35 @@ class Stack(PreTrainedModel):
             self.check_length(past + length)
             position_ids = torch.arange(past, past + length, device=words.device)[None]
         source = self.source(encoder_hidden_states)
-        source_bias = (
-            masks.as_bias(masks.padding(encoder_attention_mask), words.dtype)
-            if source is not None and encoder_attention_mask is not None
-            else None
-        )
-        bias = self.bias(words, attention_mask, past)
-        head_masks = self.head_masks(head_mask)
+        source_pattern = self.source_pattern(source, encoder_attention_mask)
+        patterns = self.patterns(words, attention_mask, past)
+        head_masks, cross_head_masks = self.head_masks(head_mask), self.head_masks(cross_attn_head_mask)
         tape = running_tape()
 
         x = self.embeddings(words, position_ids, token_type_ids)
         for layer, block in enumerate(self.layers):
             if tape is not None:
                 tape.note_hidden_state(x)
+            if self.skips_layer():
+                continue
             layer_cache = cache.layers[layer] if cache is not None else None
-            x = block(x, bias, source, source_bias, head_masks[layer], layer_cache)
+            x = self.computed(block)(
+                x, patterns[layer], source, source_pattern, head_masks[layer], cross_head_masks[layer], layer_cache
+            )
+        x = self.last_norm(x)
         if tape is not None:
             tape.note_hidden_state(x)
         return x
+
+    def computed(self, block: Block) -> Any:
+        """The block, or with gradient checkpointing a call of it that forgets what happens inside."""
+        if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
+            return partial(checkpoint, block, use_reentrant=False)
+        return block
+
+    def skips_layer(self) -> bool:
+        """LayerDrop (Fan et al. 2019), in training."""
+        return self.training and self.config.layerdrop > 0 and bool(torch.rand(()) < self.config.layerdrop)
 
     def check_length(self, length: int) -> None:
         limit = self.config.max_position_embeddings
@@ -130,11 +152,36 @@ class Stack(PreTrainedModel):
             )
         return encoder_hidden_states
 
-    def bias(self, words: Tensor, attention_mask: Tensor | None, past: int) -> Tensor | None:
-        """What each token may see of its own sequence; None where that is everything.
+    def source_pattern(self, source: Tensor | None, encoder_attention_mask: Tensor | None) -> Dense:
+        if source is None or encoder_attention_mask is None:
+            return SEES_ALL
+        return Dense(masks.as_bias(masks.padding(encoder_attention_mask), source.dtype))
 
-        A mask with a row a query says it all: a decoder that is given one need not look left only.
-        """
+    def patterns(self, words: Tensor, attention_mask: Tensor | None, past: int) -> list[Dense | BlockSparse]:
+        """For each layer, what each token may see of its own sequence: by this call's length, sparse or dense."""
+        sparsity = None if self.config.is_decoder else self.config.block_sparsity
+        if sparsity is None or words.shape[1] <= sparsity.longest_dense:
+            return [self.dense_pattern(words, attention_mask, past)] * len(self.layers)
+        return self.sparse_patterns(sparsity, words, attention_mask)
+
+    def sparse_patterns(
+        self, sparsity: BlockSparsity, words: Tensor, attention_mask: Tensor | None
+    ) -> list[BlockSparse]:
+        if attention_mask is not None and attention_mask.dim() != 2:
+            raise ValueError(
+                "Block-sparse attention takes an attention_mask of shape (batch, tokens), one number a token; got "
+                f"{tuple(attention_mask.shape)}."
+            )
+        shape = words.shape[1], self.config.num_attention_heads, self.config.max_position_embeddings
+        tables = [sparsity.table(*shape, layer, self.training) for layer in range(len(self.layers))]
+        made = {
+            id(table): BlockSparse(table, sparsity.block_size, words.dtype, words.device, attention_mask)
+            for table in tables
+        }
+        return [made[id(table)] for table in tables]
+
+    def dense_pattern(self, words: Tensor, attention_mask: Tensor | None, past: int) -> Dense:
+        """A mask with a row a query says it all: a decoder that is given one need not look left only."""
         length = words.shape[1]
         visible = None
         if self.config.is_decoder and length > 1 and (attention_mask is None or attention_mask.dim() == 2):
@@ -142,7 +189,7 @@ class Stack(PreTrainedModel):
         if attention_mask is not None:
             padded = masks.padding(attention_mask)
             visible = padded if visible is None else visible & padded
-        return None if visible is None else masks.as_bias(visible, words.dtype)
+        return SEES_ALL if visible is None else Dense(masks.as_bias(visible, words.dtype))
 
     def head_masks(self, head_mask: Tensor | None) -> list[Tensor | None]:
         """H or L H -> for each layer H 1 1, which scales the heads' weights."""

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seq2seq.attention import masks
-from seq2seq.attention.kernel import attend, attend_with_weights
+from seq2seq.attention.kernel import Dense, attend, attend_with_weights
 from seq2seq.attention.multihead import CrossAttention, RelativeSelfAttention, SelfAttention
 from seq2seq.attention.tape import recording, running_tape, tape_for
 from seq2seq.generation.cache import LayerCache
@@ -113,9 +113,8 @@ def test_relative_positions_know_distances_and_no_places(with_key):
     attention = RelativeSelfAttention(WIDTH, HEADS, 0.0, "encoder", 0, 8, with_key).requires_grad_(False)
     x = randn(1, 4, WIDTH)
     alone = attention(x)
-    moved = attention(torch.cat((randn(1, 3, WIDTH, seed=1), x), dim=1), masks.as_bias(
-        masks.padding(torch.tensor([[0, 0, 0, 1, 1, 1, 1]])), torch.float32
-    ))  # fmt: skip
+    unseen = masks.as_bias(masks.padding(torch.tensor([[0, 0, 0, 1, 1, 1, 1]])), torch.float32)
+    moved = attention(torch.cat((randn(1, 3, WIDTH, seed=1), x), dim=1), Dense(unseen))
     torch.testing.assert_close(moved[:, 3:], alone, atol=1e-5, rtol=1e-5)
     turned = attention(x.flip(1)).flip(1)
     assert not torch.allclose(turned, alone, atol=1e-3)
@@ -127,13 +126,13 @@ def test_beams_that_share_a_source_see_what_each_would_alone(num_beams, cached):
     attention = CrossAttention(WIDTH, HEADS, 0.0, "cross", 0).requires_grad_(False)
     x, source = randn(2 * num_beams, 2, WIDTH), randn(2, 5, WIDTH, seed=1)
     bias = masks.as_bias(masks.padding(torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])), torch.float32)
-    expanded = source.repeat_interleave(num_beams, dim=0), bias.repeat_interleave(num_beams, dim=0)
+    expanded = source.repeat_interleave(num_beams, dim=0), Dense(bias.repeat_interleave(num_beams, dim=0))
     expected = attention(x, *expanded)
     cache = LayerCache() if cached else None
-    torch.testing.assert_close(attention(x, source, bias, cache=cache), expected)
+    torch.testing.assert_close(attention(x, source, Dense(bias), cache=cache), expected)
     if cached:
         # The source is read once: later calls do not look at it.
-        torch.testing.assert_close(attention(x, torch.full_like(source, torch.nan), bias, cache=cache), expected)
+        torch.testing.assert_close(attention(x, torch.full_like(source, torch.nan), Dense(bias), cache=cache), expected)
         assert cache.cross_attention.pair[0].shape[0] == 2
 
 
@@ -173,7 +172,7 @@ def test_without_a_tape_no_weights_are_made(monkeypatch):
         raise AssertionError("the weights were computed")
 
     model = small_model()
-    monkeypatch.setattr("seq2seq.attention.multihead.attend_with_weights", never)
+    monkeypatch.setattr("seq2seq.attention.kernel.attend_with_weights", never)
     model(IDS, encoder_hidden_states=STATES)
     with pytest.raises(AssertionError, match="the weights were computed"):
         model(IDS, encoder_hidden_states=STATES, output_attentions=True)
