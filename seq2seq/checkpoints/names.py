@@ -207,3 +207,105 @@ BIG_BIRD_QA = NameTable(
     },
     optional=frozenset(f"stack.{name}" for name in _OPTIONAL),
 )
+
+_BIGBIRD_PEGASUS_ROWS = {
+    **{f"{half}.embed_positions.weight": f"{half}.embeddings.position.weight" for half in ("encoder", "decoder")},
+    "decoder.embed_tokens.weight": "decoder.embeddings.word.weight",
+    **_weights_and_biases(
+        {
+            f"{half}.{name}": f"{half}.{ours}"
+            for half in ("encoder", "decoder")
+            for name, ours in {
+                "layers.{i}.self_attn_layer_norm": "layers.{i}.self_attention_norm",
+                "layers.{i}.fc1": "layers.{i}.feed_forward.up",
+                "layers.{i}.fc2": "layers.{i}.feed_forward.down",
+                "layers.{i}.final_layer_norm": "layers.{i}.feed_forward_norm",
+                "layernorm_embedding": "last_norm",
+            }.items()
+        }
+    ),
+    **_weights_and_biases(
+        {
+            "encoder.layers.{i}.self_attn.self.query": "encoder.layers.{i}.self_attention.query",
+            "encoder.layers.{i}.self_attn.self.key": "encoder.layers.{i}.self_attention.key",
+            "encoder.layers.{i}.self_attn.self.value": "encoder.layers.{i}.self_attention.value",
+            "encoder.layers.{i}.self_attn.output": "encoder.layers.{i}.self_attention.output",
+            "decoder.layers.{i}.self_attn.q_proj": "decoder.layers.{i}.self_attention.query",
+            "decoder.layers.{i}.self_attn.k_proj": "decoder.layers.{i}.self_attention.key",
+            "decoder.layers.{i}.self_attn.v_proj": "decoder.layers.{i}.self_attention.value",
+            "decoder.layers.{i}.self_attn.out_proj": "decoder.layers.{i}.self_attention.output",
+            "decoder.layers.{i}.encoder_attn.q_proj": "decoder.layers.{i}.cross_attention.query",
+            "decoder.layers.{i}.encoder_attn.k_proj": "decoder.layers.{i}.cross_attention.key",
+            "decoder.layers.{i}.encoder_attn.v_proj": "decoder.layers.{i}.cross_attention.value",
+            "decoder.layers.{i}.encoder_attn.out_proj": "decoder.layers.{i}.cross_attention.output",
+            "decoder.layers.{i}.encoder_attn_layer_norm": "decoder.layers.{i}.cross_attention_norm",
+        }
+    ),
+}
+_SHARED_WORDS = {"shared.weight": "encoder.embeddings.word.weight"}
+_ENCODER_WORDS = {"encoder.embed_tokens.weight": "encoder.embeddings.word.weight"}
+_LM_HEAD_ROWS = {"lm_head.weight": "lm_head.weight", "final_logits_bias": "final_logits_bias"}
+_CLASSIFIER_ROWS = _weights_and_biases(
+    {"classification_head.dense": "dense", "classification_head.out_proj": "classes"}
+)
+_SPANS_ROWS = _weights_and_biases({"qa_outputs": "spans"})
+_BIGBIRD_PEGASUS_HEADS = {**_LM_HEAD_ROWS, **_CLASSIFIER_ROWS, **_SPANS_ROWS}
+
+
+def bigbird_pegasus(head: Mapping[str, str] | None = None, tied: bool = True) -> NameTable:
+    """Both stacks, and a head. Checkpoints of the bare stacks lack the head, and the `model.` before their names.
+
+    Where the words' vectors are tied, one table is on file, `shared`; else each stack's own is, and the encoder's
+    under that name too.
+    """
+    words = (_SHARED_WORDS if tied else _ENCODER_WORDS | _SHARED_WORDS) | _BIGBIRD_PEGASUS_ROWS
+    also_read = {} if not tied else _ENCODER_WORDS
+    dropped = dict.fromkeys(_BIGBIRD_PEGASUS_HEADS)
+    if head is None:
+        return NameTable(
+            rows=words,
+            also_read={**also_read, **_prefixed(words | also_read, "model.", ""), **dropped},
+            copies=frozenset({"decoder.embeddings.word.weight"}),
+        )
+    return NameTable(
+        rows={**_prefixed(words, "model.", "model."), **head},
+        also_read={
+            **_prefixed(also_read, "model.", "model."),
+            **_prefixed(words | also_read, "", "model."),
+            **dropped,
+        },
+        copies=frozenset({"model.decoder.embeddings.word.weight", "lm_head.weight"}),
+    )
+
+
+def bigbird_pegasus_with_lm_head(tied: bool) -> NameTable:
+    return bigbird_pegasus(_LM_HEAD_ROWS, tied)
+
+
+def bigbird_pegasus_with_classifier(tied: bool) -> NameTable:
+    return bigbird_pegasus(_CLASSIFIER_ROWS, tied)
+
+
+def bigbird_pegasus_with_spans(tied: bool) -> NameTable:
+    return bigbird_pegasus(_SPANS_ROWS, tied)
+
+
+_LONE_DECODER_ROWS = {
+    name.removeprefix("decoder."): ours.removeprefix("decoder.")
+    for name, ours in _BIGBIRD_PEGASUS_ROWS.items()
+    if name.startswith("decoder.")
+}
+_LONE_DECODER_DROPPED = {
+    **{name: None for name in _BIGBIRD_PEGASUS_ROWS | _ENCODER_WORDS if name.startswith("encoder.")},
+    "shared.weight": "stack.embeddings.word.weight",
+}
+
+BIGBIRD_PEGASUS_DECODER = NameTable(
+    rows={**_prefixed(_LONE_DECODER_ROWS, "model.decoder.", "stack."), "lm_head.weight": "lm_head.weight"},
+    also_read={
+        **_prefixed(_LONE_DECODER_ROWS, "decoder.", "stack."),
+        **_prefixed(_LONE_DECODER_DROPPED, "model.", ""),
+        **_LONE_DECODER_DROPPED,
+        **dict.fromkeys(_BIGBIRD_PEGASUS_HEADS),
+    },
+)

@@ -1,9 +1,16 @@
 """The public models, under the names that their documentation gives them."""
 
-from seq2seq.config import BertConfig, BertGenerationConfig, BigBirdConfig, EncoderDecoderConfig
+from seq2seq.config import BertConfig, BertGenerationConfig, BigBirdConfig, BigBirdPegasusConfig, EncoderDecoderConfig
 from seq2seq.models.bert import BertLMHeadModel, BertModel
 from seq2seq.models.bert_generation import BertGenerationDecoder, BertGenerationEncoder
 from seq2seq.models.bigbird import BigBirdForQuestionAnswering, BigBirdModel
+from seq2seq.models.bigbird_pegasus import (
+    BigBirdPegasusForCausalLM,
+    BigBirdPegasusForConditionalGeneration,
+    BigBirdPegasusForQuestionAnswering,
+    BigBirdPegasusForSequenceClassification,
+    BigBirdPegasusModel,
+)
 from seq2seq.models.encoder_decoder import EncoderDecoderModel
 
 __all__ = [
@@ -16,6 +23,12 @@ __all__ = [
     "BigBirdConfig",
     "BigBirdForQuestionAnswering",
     "BigBirdModel",
+    "BigBirdPegasusConfig",
+    "BigBirdPegasusForCausalLM",
+    "BigBirdPegasusForConditionalGeneration",
+    "BigBirdPegasusForQuestionAnswering",
+    "BigBirdPegasusForSequenceClassification",
+    "BigBirdPegasusModel",
     "EncoderDecoderConfig",
     "EncoderDecoderModel",
 ]

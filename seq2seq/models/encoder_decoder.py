@@ -5,12 +5,11 @@ The encoder reads the source once; the decoder looks at it through cross-attenti
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from seq2seq.checkpoints import names
 from seq2seq.checkpoints.names import NameTable
@@ -18,19 +17,14 @@ from seq2seq.config import EncoderDecoderConfig, read_config, take_hub_options
 from seq2seq.generation.cache import KeyValueCache
 from seq2seq.linear import Linear
 from seq2seq.models.families import family_of
-from seq2seq.models.generating import Generates, decoding, first_token, refuse_unknown
 from seq2seq.models.heads import LanguageModel, token_loss
-from seq2seq.models.outputs import (
-    BaseModelOutputWithPastAndCrossAttentions,
-    ModelOutput,
-    Seq2SeqLMOutput,
-    as_asked,
-)
+from seq2seq.models.outputs import ModelOutput, Seq2SeqLMOutput, as_asked
 from seq2seq.models.pretrained import PreTrainedModel
+from seq2seq.models.source import GeneratesFromSource
 from seq2seq.models.stack import Stack
 
 
-class EncoderDecoderModel(Generates):
+class EncoderDecoderModel(GeneratesFromSource):
     """Any encoder of `families` with any decoder; made from a configuration, from two models, or from checkpoints."""
 
     config_class = EncoderDecoderConfig
@@ -71,9 +65,6 @@ class EncoderDecoderModel(Generates):
             shared = self.encoder.state_dict().keys() & self.decoder.stack.state_dict().keys()
             ties = {f"decoder.stack.{name}": f"encoder.{name}" for name in sorted(shared)} | ties
         return ties
-
-    def get_encoder(self) -> Stack:
-        return self.encoder
 
     def get_decoder(self) -> LanguageModel:
         return self.decoder
@@ -138,8 +129,9 @@ class EncoderDecoderModel(Generates):
             past_key_values, use_cache, output_attentions, output_hidden_states, return_dict: as elsewhere.
         """
         watched = {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
-        encoder_outputs = self.encode(input_ids, attention_mask, inputs_embeds, encoder_outputs,
-                                      without_prefix(kwargs, "decoder_") | watched)  # fmt: skip
+        encoder_outputs = self.encode(
+            input_ids, attention_mask, inputs_embeds, encoder_outputs, **without_prefix(kwargs, "decoder_"), **watched
+        )
         if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
             decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
             if decoder_attention_mask is None:
@@ -169,63 +161,15 @@ class EncoderDecoderModel(Generates):
         )
         return as_asked(output, return_dict, self.config)
 
-    def encode(
-        self,
-        input_ids: Tensor | None,
-        attention_mask: Tensor | None,
-        inputs_embeds: Tensor | None = None,
-        encoder_outputs: ModelOutput | tuple | None = None,
-        kwargs: dict[str, Any] | None = None,
-    ) -> ModelOutput:
-        """The encoder's outputs: as given (a tuple of hidden states and what else was asked for), or computed."""
-        if encoder_outputs is None:
-            return self.encoder(
-                input_ids=input_ids,
-                attention_mask=attention_mask,
-                inputs_embeds=inputs_embeds,
-                return_dict=True,
-                **(kwargs or {}),
-            )
-        if isinstance(encoder_outputs, tuple):
-            last_hidden_state, *rest = encoder_outputs
-            fields = dict(zip(("hidden_states", "attentions"), rest, strict=False))
-            return BaseModelOutputWithPastAndCrossAttentions(last_hidden_state, **fields)
-        return encoder_outputs
-
     def project(self, hidden_states: Tensor) -> Tensor:
         """The encoder's width to the decoder's, where they differ."""
         return hidden_states if self.enc_to_dec_proj is None else self.enc_to_dec_proj(hidden_states)
 
-    def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
-        """B T -> B T: the labels one to the right, after the start token, with padding in place of -100."""
-        start, pad = self.config.decoder_start_token_id, self.config.pad_token_id
-        if start is None or pad is None:
-            raise ValueError(
-                "Training on labels needs decoder_start_token_id and pad_token_id in the model's configuration: "
-                "model.config.decoder_start_token_id = tokenizer.cls_token_id (or bos), "
-                "model.config.pad_token_id = tokenizer.pad_token_id."
-            )
-        shifted = labels.roll(1, dims=1)
-        shifted[:, 0] = start
-        return shifted.masked_fill(shifted == -100, pad)
+    def source_of(self, encoder_outputs: ModelOutput) -> Tensor:
+        return self.project(encoder_outputs.last_hidden_state)
 
-    @torch.no_grad()
-    def start(self, input_ids, attention_mask, config, inputs):
-        """Encodes the source once; the search begins with the start token, and with `decoder_input_ids`."""
-        encoder_outputs = self.encode(
-            input_ids, attention_mask, inputs.pop("inputs_embeds", None), inputs.pop("encoder_outputs", None)
-        )
-        source = self.project(encoder_outputs.last_hidden_state)
-        start_ids = torch.full((source.shape[0], 1), first_token(config), device=source.device)
-        prompt_ids = inputs.pop("decoder_input_ids", None)
-        prompt_mask = inputs.pop("decoder_attention_mask", None)
-        refuse_unknown(inputs)
-        if prompt_ids is not None and bool((prompt_ids[:, :1] == start_ids).any()):
-            start_ids = prompt_ids
-        elif prompt_ids is not None:
-            start_ids = torch.cat((start_ids, prompt_ids), dim=1)
-            prompt_mask = None if prompt_mask is None else F.pad(prompt_mask, (1, 0), value=1)
-        return start_ids, decoding(config)(self.decoder, source, attention_mask, prompt_mask)
+    def decoder_and_logits(self) -> tuple[Stack, Callable[[Tensor], Tensor]]:
+        return self.decoder.stack, self.decoder.logits
 
 
 def with_prefix(kwargs: dict[str, Any], prefix: str) -> dict[str, Any]:

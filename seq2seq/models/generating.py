@@ -7,7 +7,7 @@ it has seen, and from a source that is encoded once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from seq2seq.generation.cache import KeyValueCache
 from seq2seq.generation.generate import generate, generate_steps
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import GenerateOutput, Step
-from seq2seq.models.heads import LanguageModel
 from seq2seq.models.pretrained import PreTrainedModel
+from seq2seq.models.stack import Stack
 
 GENERATION_CONFIG_FILE = "generation_config.json"
 
@@ -31,28 +31,29 @@ GENERATION_CONFIG_FILE = "generation_config.json"
 class CachedDecoding:
     """A decoder as the search sees it (`generation.generate.NextToken`), over B sources and their beams."""
 
-    decoder: LanguageModel
+    stack: Stack
+    logits: Callable[[Tensor], Tensor]  # B T D -> B T V
     source: Tensor | None = None  # B S D
     source_mask: Tensor | None = None  # B S
     prompt_mask: Tensor | None = None  # B T of a padded prompt
     cache: KeyValueCache = field(init=False)
 
     def __post_init__(self) -> None:
-        self.cache = KeyValueCache(len(self.decoder.stack.layers))
+        self.cache = KeyValueCache(len(self.stack.layers))
 
     @torch.no_grad()
     def __call__(self, tokens: Tensor) -> Tensor:
         """New tokens (N t) after all that came before -> logits (N V) of the token that follows."""
         attention_mask, position_ids = self.mask_and_positions(tokens)
-        hidden_states = self.decoder.stack.hidden_states(
-            self.decoder.stack.embeddings.words(tokens),
+        hidden_states = self.stack.hidden_states(
+            self.stack.embeddings.words(tokens),
             attention_mask=attention_mask,
             position_ids=position_ids,
             encoder_hidden_states=self.source,
             encoder_attention_mask=self.source_mask,
             cache=self.cache,
         )
-        return self.decoder.logits(hidden_states[:, -1])
+        return self.logits(hidden_states[:, -1])
 
     def mask_and_positions(self, tokens: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Nothing without a prompt mask; with one, padding stays unseen and positions count real tokens only."""
@@ -175,7 +176,7 @@ class GeneratesFromPrompt(Generates):
         if input_ids is None:
             input_ids = torch.full((1, 1), first_token(config), device=self.device)
         prompt_mask = mask_of(input_ids, config) if attention_mask is None else attention_mask
-        return input_ids, decoding(config)(self, source, source_mask, prompt_mask)
+        return input_ids, decoding(config)(self.stack, self.logits, source, source_mask, prompt_mask)
 
 
 def decoding(config: GenerationConfig) -> type[CachedDecoding]:

@@ -56,6 +56,18 @@ class PreTrainedModel(nn.Module):
         """Parameters, tied ones counted once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
+    def gradient_checkpointing_enable(self) -> None:
+        """Training keeps what goes between blocks and computes again what happens inside: less memory, more time."""
+        self._set_gradient_checkpointing(True)
+
+    def gradient_checkpointing_disable(self) -> None:
+        self._set_gradient_checkpointing(False)
+
+    def _set_gradient_checkpointing(self, wanted: bool) -> None:
+        for module in self.modules():
+            if hasattr(module, "gradient_checkpointing"):
+                module.gradient_checkpointing = wanted
+
     def post_init(self) -> None:
         """Draws the initial weights and ties what is tied; the last line of every public class's constructor."""
         for module in self.modules():
@@ -130,7 +142,7 @@ def init_weights(module: nn.Module, config: PretrainedConfig) -> None:
 def init_parameter(module: nn.Module, name: str, config: PretrainedConfig) -> None:
     """Normal with initializer_range; biases zero, norms one, the vector of padding zero."""
     parameter = getattr(module, name)
-    if name == "bias":
+    if name.endswith("bias"):
         parameter.zero_()
     elif isinstance(module, nn.LayerNorm):
         parameter.fill_(1.0)
