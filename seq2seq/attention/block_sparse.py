@@ -26,6 +26,7 @@ class BlockSparse:
 
     table: BlockTable
     block_size: int  # W
+    length: int  # T
     dtype: torch.dtype
     device: torch.device
     attention_mask: Tensor | None = None  # B T, 0 for padding
@@ -62,7 +63,7 @@ class BlockSparse:
 
         A block that is seen several times has the sum of its weights there, so that each row sums to 1.
         """
-        batch, heads, length, _ = query.shape
+        batch, heads = query.shape[:2]
         query_blocks, key_blocks, value_blocks = (self.blocks(x) for x in (query, key, value))
         n, w = self.table.num_blocks, self.block_size
         ends, end_weights = attend_with_weights(global_queries(query_blocks), key, value, self.bias, dropout)
@@ -73,9 +74,9 @@ class BlockSparse:
         weights = weights.unflatten(-1, (-1, w))  # R W K W
         columns = (rows % n)[:, None, :, None].expand_as(weights)
         dense = weights.new_zeros(len(rows), w, n, w).scatter_add(2, columns, weights)
-        dense = dense.reshape(batch, heads, (n - 2) * w, n * w)[..., :length]
+        dense = dense.reshape(batch, heads, (n - 2) * w, n * w)[..., : self.length]
         first, last = end_weights.split(w, dim=2)
-        return self.joined(ends, between), torch.cat((first, dense, last), dim=2)[:, :, :length]
+        return self.joined(ends, between), torch.cat((first, dense, last), dim=2)[:, :, : self.length]
 
     def blocks(self, x: Tensor) -> Tensor:
         """B H T d -> B H N W d, in one piece of memory, filled up with zeros."""
@@ -86,11 +87,8 @@ class BlockSparse:
         """The global rows (B H 2W d) and the others (R W d) as texts again: B H T d."""
         first, last = ends.split(self.block_size, dim=2)
         between = between.reshape(*ends.shape[:2], -1, ends.shape[-1])
-        whole = torch.cat((first, between, last), dim=2)
-        if self.attention_mask is None:
-            return whole
-        whole = whole[:, :, : self.attention_mask.shape[1]]
-        return whole * (self.attention_mask != 0)[:, None, :, None]
+        whole = torch.cat((first, between, last), dim=2)[:, :, : self.length]
+        return whole if self.attention_mask is None else whole * (self.attention_mask != 0)[:, None, :, None]
 
     def rows_between(self, query_blocks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The R = B*H*(N-2) rows of the table: their queries (R W d), their key blocks (R K), their bias (R 1 K*W).
@@ -111,13 +109,14 @@ class BlockSparse:
     @cached_property
     def _bias(self) -> Tensor:
         """B H N-2 K*W (B and H are 1 where they make no difference): the log of how often a key counts."""
-        lowest = torch.finfo(self.dtype).min
+        lowest = masks.lowest(self.dtype)
         counts = torch.from_numpy(self.table.counts).to(self.device)
         bias = torch.where(counts > 0, counts.clamp(min=1).log(), lowest).to(self.dtype)[None, ..., None]
-        if self.attention_mask is None:
+        missing = self.table.num_blocks * self.block_size - self.length
+        if self.attention_mask is None and not missing:
             return bias.expand(*bias.shape[:-1], self.block_size).flatten(3)
-        missing = self.table.num_blocks * self.block_size - self.attention_mask.shape[1]
-        seen = F.pad(self.attention_mask != 0, (0, missing)).unflatten(1, (-1, self.block_size))  # B N W
+        mask = torch.ones(1, self.length, device=self.device) if self.attention_mask is None else self.attention_mask
+        seen = F.pad(mask != 0, (0, missing)).unflatten(1, (-1, self.block_size))  # B N W
         return bias.masked_fill(~seen[:, self._blocks[0]], lowest).flatten(3)
 
 

@@ -22,8 +22,13 @@ def padding(attention_mask: Tensor) -> Tensor:
 
 
 def as_bias(visible: Tensor, dtype: torch.dtype) -> Tensor:
-    """0 where visible, else the lowest number of `dtype`.
+    """0 where visible, else the lowest number."""
+    return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill(~visible, lowest(dtype))
+
+
+def lowest(dtype: torch.dtype) -> float:
+    """The lowest number of `dtype` that bfloat16 has too, as autocast may change a bias into that.
 
     Not minus infinity: a row that may see nothing at all, as of a text of padding only, then stays finite.
     """
-    return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill(~visible, torch.finfo(dtype).min)
+    return max(torch.finfo(dtype).min, torch.finfo(torch.bfloat16).min)

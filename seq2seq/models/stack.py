@@ -172,10 +172,11 @@ class Stack(PreTrainedModel):
                 "Block-sparse attention takes an attention_mask of shape (batch, tokens), one number a token; got "
                 f"{tuple(attention_mask.shape)}."
             )
-        shape = words.shape[1], self.config.num_attention_heads, self.config.max_position_embeddings
+        length = words.shape[1]
+        shape = length, self.config.num_attention_heads, self.config.max_position_embeddings
         tables = [sparsity.table(*shape, layer, self.training) for layer in range(len(self.layers))]
         made = {
-            id(table): BlockSparse(table, sparsity.block_size, words.dtype, words.device, attention_mask)
+            id(table): BlockSparse(table, sparsity.block_size, length, words.dtype, words.device, attention_mask)
             for table in tables
         }
         return [made[id(table)] for table in tables]

@@ -208,7 +208,7 @@ def test_a_beam_search_with_one_beam_is_greedy(seed):
     with torch.no_grad():
         states = model.project(model.encoder(**batch).last_hidden_state)
         search = BeamSearch(torch.full((len(states), 1), START), config)
-        next_token = CachedDecoding(model.decoder, states, batch["attention_mask"])
+        next_token = CachedDecoding(*model.decoder_and_logits(), states, batch["attention_mask"])
         while not search.done:
             search.advance(next_token(search.next_tokens))
     greedy = model.generate(**batch, generation_config=config)
