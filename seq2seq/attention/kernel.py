@@ -38,8 +38,8 @@ def scores(query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
     scale = query.shape[-1] ** -0.5
     if bias is not None and query.dim() == 3:
         return torch.baddbmm(bias, query, key.transpose(1, 2), alpha=scale)
-    products = query @ key.transpose(-1, -2) * scale
-    return products if bias is None else products + bias
+    products = (query * scale) @ key.transpose(-1, -2)
+    return products if bias is None else products.add_(bias)
 
 
 @dataclass(frozen=True)
