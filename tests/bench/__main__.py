@@ -1,7 +1,7 @@
-"""python -m tests.bench [--published FOLDER]: side by side with the reference library, printed as tables.
+"""python -m tests.bench [writing encoding]: side by side with the reference library, printed as tables.
 
-FOLDER keeps the checkpoint of the published shape (3.2 GB of random weights) between runs; without it a temporary one
-is made.
+`--published FOLDER` keeps the checkpoint of the published shape (3.2 GB of random weights) between runs; without it a
+temporary one is made.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from tests.bench import encoding
 from tests.bench.checkpoints import EMBEDDED, published_shape
 from tests.bench.generating import Workload, compare
 
@@ -22,22 +23,48 @@ LIBRARIES = ("ours", "reference")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("parts", nargs="*", default=["writing", "encoding"], help="writing, encoding; both by default")
     parser.add_argument("--published", type=Path, help="folder to keep the checkpoint of the published shape in")
     parser.add_argument("--embedded-only", action="store_true", help="leave the published shape out")
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
+    if "writing" in arguments.parts:
+        report_writing(arguments.published, arguments.embedded_only)
+    if "encoding" in arguments.parts:
+        report_encoding(num_layers=16)
+
+
+def report_writing(published: Path | None, embedded_only: bool) -> None:
     report_loading("embedded", EMBEDDED)
     workloads = [Workload(40, 40, 1), Workload(40, 40, 5), Workload(400, 60, 1), Workload(400, 60, 5)]
     for dtype in (torch.float32, torch.bfloat16):
         report_generating("embedded", EMBEDDED, dtype, workloads, repeats=5)
-    if arguments.embedded_only:
+    if embedded_only:
         return
     with tempfile.TemporaryDirectory() as temporary:
-        folder = published_shape(arguments.published or Path(temporary))
+        folder = published_shape(published or Path(temporary))
         report_loading("published shape", folder)
         for dtype in (torch.float32, torch.bfloat16):
             report_generating("published shape", folder, dtype, [Workload(64, 24, 1), Workload(64, 24, 5)], repeats=2)
+
+
+def report_encoding(num_layers: int) -> None:
+    print(f"block-sparse encoder, {num_layers} layers of width 1024, 4,096 tokens")
+    print("| dtype | ours, s | reference, s | times faster | largest difference | lowest cosine to float32 |")
+    print("|---|---|---|---|---|---|")
+    for dtype in (torch.float32, torch.bfloat16):
+        found = encoding.compare(dtype, 4096, num_layers, repeats=3)
+        print(
+            f"| {str(dtype).removeprefix('torch.')} | {found['ours']:.2f} | {found['reference']:.2f} "
+            f"| {found['reference'] / found['ours']:.2f} | {found['difference']:.1e} | {found['cosine']:.5f} |",
+            flush=True,
+        )
+    print("\n| tokens, float32 | library | seconds | memory beyond the weights, MB |\n|---|---|---|---|")
+    for library, length in (("reference", 4096), *(("ours", length) for length in (2048, 4096, 8192, 16384))):
+        found = encoding.cost(library, length)
+        print(f"| {length:,} | {library} | {found['seconds']:.1f} | {found['extra_mb']:.0f} |", flush=True)
+    print()
 
 
 def report_loading(title: str, folder: Path) -> None:
