@@ -9,19 +9,26 @@ from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.checkpoints.hub import find_file
 from seq2seq.config import CONFIG_FILE, take_hub_options
 from seq2seq.tokenizers.base import Tokenizer
+from seq2seq.tokenizers.bigbird import BigBirdTokenizer
+from seq2seq.tokenizers.pegasus import PegasusTokenizer
 from seq2seq.tokenizers.sentencepiece import BertGenerationTokenizer
 from seq2seq.tokenizers.settings import TOKENIZER_CONFIG_FILE, read_optional_json
 from seq2seq.tokenizers.wordpiece import BertTokenizer
 
 TOKENIZERS: dict[str, type[Tokenizer]] = {
-    tokenizer.__name__: tokenizer for tokenizer in (BertGenerationTokenizer, BertTokenizer)
+    tokenizer.__name__: tokenizer
+    for tokenizer in (BertGenerationTokenizer, BertTokenizer, BigBirdTokenizer, PegasusTokenizer)
 }
 TOKENIZER_OF_MODEL: dict[str, type[Tokenizer]] = {
     "bert-generation": BertGenerationTokenizer,
     "bert": BertTokenizer,
+    "big_bird": BigBirdTokenizer,
+    "bigbird_pegasus": PegasusTokenizer,
 }
 TOKENIZER_OF_FILE: dict[str, type[Tokenizer]] = {
-    filename: tokenizer for tokenizer in TOKENIZERS.values() for filename in tokenizer.vocab_files_names.values()
+    filename: tokenizer
+    for tokenizer in (BertGenerationTokenizer, BertTokenizer)
+    for filename in tokenizer.vocab_files_names.values()
 }
 # What the reference library writes where no class of its own fits: it says nothing.
 _NAMELESS = frozenset({"PreTrainedTokenizer", "TokenizersBackend"})

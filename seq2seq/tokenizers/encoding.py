@@ -53,6 +53,11 @@ class Frame:
     between: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
 
+    @classmethod
+    def of_bert(cls, cls_id: int, sep_id: int, pair: bool) -> Frame:
+        """[CLS] text [SEP], or [CLS] text [SEP] text [SEP] (Devlin et al. 2018, arXiv 1810.04805, section 3)."""
+        return cls((cls_id,), (sep_id,) if pair else (), (sep_id,))
+
     def __len__(self) -> int:
         return len(self.before) + len(self.between) + len(self.after)
 

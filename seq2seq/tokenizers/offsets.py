@@ -35,7 +35,7 @@ def piece_spans(
             begin, position = position, position + len(piece)
         elif piece not in _CONTINUATION_BYTES:
             begin, position = position, position + 1
-        spans.append(_without_space(text, starts[begin], ends[position - 1]))
+        spans.append(without_space(text, starts[begin], ends[position - 1]))
     return spans
 
 
@@ -52,7 +52,8 @@ def _ends(normalized: str, starts: Sequence[int]) -> list[int]:
     return ends
 
 
-def _without_space(text: str, start: int, end: int) -> Span:
+def without_space(text: str, start: int, end: int) -> Span:
+    """The span without the white space at either end."""
     while start < end and text[start].isspace():
         start += 1
     while start < end and text[end - 1].isspace():

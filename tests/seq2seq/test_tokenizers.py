@@ -14,8 +14,14 @@ import torch
 from tokenizers import AddedToken
 
 from seq2seq.checkpoints.errors import CheckpointError
-from seq2seq.tokenizers import BertGenerationTokenizer, BertTokenizer, load_tokenizer
-from tests.fixtures.tokenizers.samples import TEXTS, random_texts, train_sentencepiece, write_word_pieces
+from seq2seq.tokenizers import (
+    BertGenerationTokenizer,
+    BertTokenizer,
+    BigBirdTokenizer,
+    PegasusTokenizer,
+    load_tokenizer,
+)
+from tests.fixtures.tokenizers.samples import TEXTS, random_texts, train_sentencepiece, train_unigram, write_word_pieces
 
 
 @pytest.fixture(scope="module")
@@ -388,12 +394,38 @@ def test_a_path_in_the_settings_is_not_followed(spiece, tmp_path):
             BertGenerationTokenizer,
         ),
         ({"config.json": {"model_type": "never-heard-of"}}, BertGenerationTokenizer),
+        ({"config.json": {"model_type": "bigbird_pegasus"}}, PegasusTokenizer),
+        ({"config.json": {"model_type": "big_bird"}}, BigBirdTokenizer),
+        ({"config.json": {"model_type": "big_bird", "tokenizer_class": "BertTokenizer"}}, BertTokenizer),
+        (
+            {
+                "config.json": {"model_type": "big_bird"},
+                "tokenizer_config.json": {"tokenizer_class": "BertTokenizerFast"},
+            },
+            BertTokenizer,
+        ),
+        (
+            {
+                "config.json": {"model_type": "encoder-decoder", "encoder": {"model_type": "big_bird"}},
+                "tokenizer_config.json": {"tokenizer_class": "BertGenerationTokenizer"},
+            },
+            BertGenerationTokenizer,
+        ),
+        ({"config.json": {"model_type": "encoder-decoder", "encoder": {"model_type": "big_bird"}}}, BigBirdTokenizer),
+        (
+            {
+                "config.json": {"model_type": "bigbird_pegasus"},
+                "tokenizer_config.json": {"tokenizer_class": "TokenizersBackend"},
+            },
+            PegasusTokenizer,
+        ),
+        ({"tokenizer_config.json": {"tokenizer_class": "PegasusTokenizerFast"}}, PegasusTokenizer),
     ],
 )
-def test_the_class_is_the_one_that_the_checkpoint_needs(spiece, vocab_txt, tmp_path, files, expected):
+def test_the_class_is_the_one_that_the_checkpoint_needs(vocab_txt, tmp_path, files, expected):
     for name, content in files.items():
         (tmp_path / name).write_text(json.dumps(content))
-    (tmp_path / "spiece.model").write_bytes(spiece.read_bytes())
+    train_unigram(tmp_path)
     (tmp_path / "vocab.txt").write_bytes(vocab_txt.read_bytes())
     assert type(load_tokenizer(tmp_path)) is expected
 

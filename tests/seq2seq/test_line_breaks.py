@@ -1,0 +1,106 @@
+"""PEGASUS has a piece for the end of a line: it is sent for a visitor's, and read as one in what comes back."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from seq2seq.tasks.output import plain_text, target_tokens
+from seq2seq.tasks.source import read_source, with_line_breaks
+from seq2seq.tokenizers import BertGenerationTokenizer, PegasusTokenizer
+from tests.fixtures.tokenizers.samples import train_sentencepiece, train_unigram
+
+TEXT = "The quick fox.\nThe lazy dog."
+
+
+@pytest.fixture(scope="module")
+def pegasus(tmp_path_factory) -> PegasusTokenizer:
+    spiece = train_unigram(tmp_path_factory.mktemp("pegasus"))
+    return PegasusTokenizer(spiece, offset=0, mask_token="[MASK]", mask_token_sent=None)
+
+
+@pytest.fixture(scope="module")
+def without(tmp_path_factory) -> BertGenerationTokenizer:
+    return BertGenerationTokenizer(train_sentencepiece(tmp_path_factory.mktemp("spiece")))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("The fox.<n> The dog.", "The fox.\nThe dog."),
+        ("The fox. <n>The dog.", "The fox.\nThe dog."),
+        ("The fox.<n><n> The dog.", "The fox.\n\nThe dog."),
+        ("<n>The fox.<n>", "The fox."),
+        ("The n fox.", "The n fox."),
+        ("", ""),
+    ],
+)
+def test_a_reader_sees_lines(pegasus, written, read):
+    assert plain_text(pegasus, pegasus(written).input_ids) == read
+
+
+def test_where_there_is_no_such_piece_a_literal_one_is_text(without):
+    assert plain_text(without, without("a <n> b").input_ids) == "a <n> b"
+
+
+def test_every_token_keeps_its_place_in_the_lines(pegasus):
+    ids = pegasus("The quick fox.<n> The dog.").input_ids
+    text = plain_text(pegasus, ids)
+    tokens = target_tokens(pegasus, ids, text)
+    assert [text[token.start : token.end] for token in tokens] == [
+        "" if token.special else token.text for token in tokens
+    ]
+    assert "".join(token.text for token in tokens if not token.special) == "".join(text.split())
+    assert tokens[ids.index(pegasus.convert_tokens_to_ids("<n>"))].text == ""
+    assert tokens[-1].special
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("a\nb", "a<n>b"),
+        ("a \n  b\nc", "a<n>  b<n>c"),
+        ("wrapped\nlines.\n\n\n another\nparagraph", "wrapped\nlines.<n> another\nparagraph"),
+        ("a \n \n b", "a<n> b"),
+        ("no end", "no end"),
+    ],
+)
+def test_paragraphs_end_at_blank_lines_or_else_at_line_ends(text, sent):
+    result, origins = with_line_breaks(text)
+    assert result == sent
+    assert len(origins) == len(sent) + 1
+    assert origins == sorted(origins)
+    assert origins[-1] == len(text)
+    kept = [place for place in range(len(sent)) if text[origins[place]] == sent[place]]
+    assert len(kept) >= len(sent) - 3 * sent.count("<n>")
+
+
+@pytest.mark.parametrize("prompt", ["", "dog: "])
+def test_a_source_is_sent_with_its_line_ends_and_keeps_its_places(pegasus, prompt):
+    source = read_source(TEXT, prompt, pegasus, 512)
+    assert source.input_ids == tuple(pegasus(prompt + TEXT.replace("\n", "<n>")).input_ids)
+    assert source.text == TEXT
+    words = "".join(TEXT[token.start : token.end] for token in source.tokens if not token.special)
+    assert "".join(words.split()) == "".join(TEXT.split())
+    assert all(token.text == TEXT[token.start : token.end] for token in source.tokens if not token.special)
+
+
+def test_a_source_that_is_cut_keeps_its_end_token(pegasus):
+    whole = read_source(TEXT, "", pegasus, 512)
+    cut = read_source(TEXT, "", pegasus, 6)
+    assert cut.input_ids == (*whole.input_ids[:5], pegasus.eos_token_id)
+    assert cut.num_cut_tokens == len(whole.input_ids) - 6
+    assert len(cut.tokens) == 6
+
+
+def test_without_such_a_piece_the_source_is_as_it_was(without):
+    source = read_source(TEXT, "", without, 512)
+    assert source.input_ids == tuple(without(TEXT).input_ids)
+
+
+@pytest.mark.parametrize("part", [" ", "\n", " \n", "a\n"])
+def test_the_time_that_a_long_text_takes_is_not_quadratic(part):
+    start = time.monotonic()
+    with_line_breaks("a" + part * 300_000 + "b")
+    assert time.monotonic() - start < 10  # takes a tenth of a second; what is quadratic takes minutes
