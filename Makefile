@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 DATA ?= data
-RUN ?= runs/small
-MODEL ?= assets/models/gloss-small
+RUNS ?= runs
+MODELS ?= assets/models
+MODEL ?= $(MODELS)/gloss-small
+# glibc keeps the memory that it gets: without this, a third of the time goes into getting the same pages again.
+TRAIN = MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 $(BIN)/python -m seq2seq.training
 
-.PHONY: demo test bench train eval lint clean
+.PHONY: demo test bench train train-small train-qa eval lint clean
 
 demo: $(VENV)/app
 	$(BIN)/python app.py
@@ -23,9 +26,15 @@ bench: $(VENV)/dev
 	$(BIN)/python -m tests.bench
 
 # DATA is a folder of gzipped JSON lines, laid out as the README says.
-train: $(VENV)/dev
-	$(BIN)/python -m seq2seq.training small --data $(DATA) --output $(RUN)
-	$(BIN)/python -m seq2seq.training.pack small $(RUN) $(MODEL) --data $(DATA)
+train: train-small train-qa
+
+train-small: $(VENV)/dev
+	$(TRAIN) small --data $(DATA) --output $(RUNS)/small
+	$(BIN)/python -m seq2seq.training.pack small $(RUNS)/small $(MODELS)/gloss-small --data $(DATA)
+
+train-qa: $(VENV)/dev
+	$(TRAIN) qa --data $(DATA) --output $(RUNS)/qa
+	$(BIN)/python -m seq2seq.training.pack qa $(RUNS)/qa $(MODELS)/gloss-answers --data $(DATA) --limit 6000
 
 eval: $(VENV)/dev
 	$(BIN)/python -m seq2seq.training.evaluate $(MODEL) --data $(DATA)

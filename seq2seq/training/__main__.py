@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from seq2seq.training.loop import train
-from seq2seq.training.prepare import dev_examples, initial_model, public_bert, training_examples, vocabulary
+from seq2seq.training.prepare import prepare, public_bert
 from seq2seq.training.recipes import RECIPES
 
 
@@ -25,13 +25,10 @@ def main() -> None:
     recipe = RECIPES[arguments.recipe]
     settings = replace(recipe.settings, num_steps=arguments.steps or recipe.settings.num_steps)
     torch.manual_seed(settings.seed)
-    tokenizer = vocabulary(recipe, arguments.data, arguments.output / "spiece.model")
-    model = initial_model(recipe, tokenizer, arguments.bert or public_bert())
+    bert = arguments.bert or public_bert()
+    model, examples, dev = prepare(recipe, arguments.data, bert, arguments.output)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    limit = model.config.encoder.max_position_embeddings
-    examples = training_examples(recipe, arguments.data, tokenizer, limit)
-    dev = dev_examples(recipe, arguments.data, tokenizer, limit)
-    print(f"{len(examples)} training pairs, {len(dev)} dev pairs, {model.num_parameters():,} parameters")
+    print(f"{len(examples)} training examples, {len(dev)} dev examples, {model.num_parameters():,} parameters")
     train(model, examples, dev, settings, arguments.output)
 
 

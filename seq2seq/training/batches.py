@@ -1,61 +1,52 @@
-"""Pairs to padded batches of token ids: pairs of like length together, a budget of tokens a batch."""
+"""Examples to batches: those of like length together, a budget of tokens a batch. Knows neither texts nor models."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from seq2seq.training.data import Pair
-
-IGNORED = -100
+Inputs = dict[str, Any]  # a forward call's arguments, with what its loss needs
 
 
-@dataclass(frozen=True)
-class Example:
-    task: str
-    source_ids: list[int]
-    target_ids: list[int]
+class Example(Protocol):
+    """One thing to learn from, as ids. The loop knows no more of it than this."""
+
+    task: str  # dev losses are told apart by it
 
     @property
     def cost(self) -> int:
-        """Tokens that the two stacks read; a decoder's token costs about twice an encoder's."""
-        return len(self.source_ids) + 2 * len(self.target_ids)
+        """Tokens that the model reads."""
+
+    @property
+    def num_targets(self) -> int:
+        """Over how many predictions its loss is a mean."""
+
+    @classmethod
+    def collate(cls, examples: Sequence[Any], pad: int) -> Inputs:
+        """Examples of this class as the arguments of one forward call that returns a loss."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    input_ids: Tensor  # B S
-    attention_mask: Tensor  # B S
-    labels: Tensor  # B T
-
-    def to(self, device: torch.device) -> Batch:
-        return Batch(*(part.to(device) for part in (self.input_ids, self.attention_mask, self.labels)))
+AnyExample = TypeVar("AnyExample", bound=Example)
 
 
-def encode(pair: Pair, to_ids: Callable[[str], list[int]], prompt: str, eos: int, limit: int) -> Example:
-    """The prompt and the source, cut to the limit; the target and its end."""
-    source = to_ids(f"{prompt} {pair.source}")[:limit]
-    return Example(pair.task, source, [*to_ids(pair.target)[: limit - 1], eos])
-
-
-def batches(examples: list[Example], batch_cost: int, seed: int) -> list[list[Example]]:
+def batches(examples: list[AnyExample], batch_cost: int, seed: int) -> list[list[AnyExample]]:
     """One epoch: shuffled, sorted by length within stretches of about 100 batches, and shuffled again by batch."""
     chance = random.Random(seed)
     order = chance.sample(examples, len(examples))
     stretch = max(1, 100 * batch_cost * len(order) // max(1, sum(example.cost for example in order)))
-    groups: list[list[Example]] = []
+    groups: list[list[AnyExample]] = []
     for start in range(0, len(order), stretch):
         groups += packed(sorted(order[start : start + stretch], key=lambda e: e.cost), batch_cost)
     chance.shuffle(groups)
     return groups
 
 
-def packed(examples: list[Example], batch_cost: int) -> Iterator[list[Example]]:
-    group: list[Example] = []
+def packed(examples: list[AnyExample], batch_cost: int) -> Iterator[list[AnyExample]]:
+    group: list[AnyExample] = []
     for example in examples:
         if group and (len(group) + 1) * example.cost > batch_cost:
             yield group
@@ -65,13 +56,12 @@ def packed(examples: list[Example], batch_cost: int) -> Iterator[list[Example]]:
         yield group
 
 
-def collate(examples: list[Example], pad: int) -> Batch:
-    input_ids = padded([example.source_ids for example in examples], pad)
-    lengths = torch.tensor([len(example.source_ids) for example in examples])
-    attention_mask = (torch.arange(input_ids.shape[1]) < lengths[:, None]).long()
-    return Batch(input_ids, attention_mask, padded([example.target_ids for example in examples], IGNORED))
-
-
 def padded(rows: list[list[int]], fill: int) -> Tensor:
+    """Rows of unequal length as B T."""
     tensors = [torch.tensor(row) for row in rows]
     return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=fill)
+
+
+def attention_mask(rows: list[list[int]]) -> Tensor:
+    """B T: 1 for the rows' own tokens, 0 for what `padded` adds."""
+    return padded([[1] * len(row) for row in rows], 0)

@@ -1,10 +1,10 @@
-"""Measures a checkpoint on dev pairs, beside the baseline that needs no model.
+"""Measures a checkpoint on dev sets, beside the baseline that needs no model.
 
     python -m seq2seq.training.evaluate FOLDER --data DATA [--limit 300]
 
 Fusing and splitting: BLEU (sacrebleu, cased, 13a), exact matches, and the share of output words that the source lacks;
 their baseline copies the source. Summaries: ROUGE-1, -2 and -Lsum F1 (rouge-score, stemmed); their baseline is the
-first two sentences.
+first two sentences. Answers: see `evaluate_answers`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ import sacrebleu
 from rouge_score import rouge_scorer
 from tqdm import tqdm
 
-from seq2seq.engine import Engine, EngineSettings
+from seq2seq.engine import Engine
+from seq2seq.engine.local import read_card
 from seq2seq.training.data import SENTENCE_END, WORD, Pair, read_pairs
-from seq2seq.training.recipes import RECIPES
+from seq2seq.training.evaluate_answers import measure_answers
+from seq2seq.training.recipes import SMALL
+from seq2seq.training.squad import Scores
 
 ROUGE = ("rouge1", "rouge2", "rougeLsum")
-
-Scores = dict[str, float]
 
 
 def rewriting_scores(pairs: Sequence[Pair], outputs: Sequence[str]) -> Scores:
@@ -75,9 +76,15 @@ MEASURES: dict[str, tuple[Callable[[Sequence[Pair], Sequence[str]], Scores], Cal
 
 
 def measure(engine: Engine, model: str, data: Path, limit: int) -> dict[str, dict[str, Scores | int | str]]:
+    """What `measure_writing` or `measure_answers` says of it, by what it was made for."""
+    answers = "answer" in read_card(model, model).tasks
+    return (measure_answers if answers else measure_writing)(engine, model, data, limit)
+
+
+def measure_writing(engine: Engine, model: str, data: Path, limit: int) -> dict[str, dict[str, Scores | int | str]]:
     """By task: the dev set, how many of its pairs, the model's scores and the baseline's."""
     report = {}
-    for ingredient in RECIPES["small"].dev:
+    for ingredient in SMALL.dev:
         pairs = read_pairs(data, ingredient, "dev")
         pairs = random.Random(0).sample(pairs, min(limit, len(pairs)))
         score, baseline = MEASURES[ingredient.task]
@@ -103,9 +110,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("model", help="folder of the checkpoint")
     parser.add_argument("--data", type=Path, required=True, help="folder of gzipped JSON lines")
-    parser.add_argument("--limit", type=int, default=300, help="pairs a task, drawn with a fixed seed")
+    parser.add_argument(
+        "--limit", type=int, default=300, help="pairs a task, or questions a set, drawn with a fixed seed"
+    )
     arguments = parser.parse_args()
-    report = measure(Engine(EngineSettings()), arguments.model, arguments.data, arguments.limit)
+    report = measure(Engine(), arguments.model, arguments.data, arguments.limit)
     print(json.dumps(report, indent=2))
 
 

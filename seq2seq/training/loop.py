@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from seq2seq.models import EncoderDecoderModel
-from seq2seq.training.batches import Example, batches, collate
+from seq2seq.models.pretrained import PreTrainedModel
+from seq2seq.training.batches import Example, batches
 
 STATE_FILE, BEST_FOLDER, LOG_FILE = "state.pt", "best", "log.jsonl"
 
@@ -45,7 +45,7 @@ class Progress:
 
 
 def train(
-    model: EncoderDecoderModel,
+    model: PreTrainedModel,
     examples: list[Example],
     dev: list[Example],
     settings: TrainingSettings,
@@ -75,7 +75,7 @@ def train(
     return progress
 
 
-def grouped(model: EncoderDecoderModel, weight_decay: float) -> list[dict]:
+def grouped(model: PreTrainedModel, weight_decay: float) -> list[dict]:
     """Matrices decay towards zero; biases and norms do not."""
     parameters = list(model.parameters())
     return [
@@ -102,7 +102,7 @@ def learning_rate(settings: TrainingSettings, step: int) -> float:
 
 
 def update(
-    model: EncoderDecoderModel, optimizer: torch.optim.Optimizer, group: list[Example],
+    model: PreTrainedModel, optimizer: torch.optim.Optimizer, group: list[Example],
     settings: TrainingSettings, step: int,
 ) -> float:  # fmt: skip
     for parameters in optimizer.param_groups:
@@ -115,31 +115,30 @@ def update(
     return loss.item()
 
 
-def batch_loss(model: EncoderDecoderModel, group: list[Example]) -> torch.Tensor:
-    batch = collate(group, model.config.pad_token_id).to(model.device)
+def batch_loss(model: PreTrainedModel, group: list[Example]) -> torch.Tensor:
+    inputs = type(group[0]).collate(group, model.config.pad_token_id)
+    on_device = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in inputs.items()}
     with torch.autocast(model.device.type, dtype=torch.bfloat16):
-        return model(
-            input_ids=batch.input_ids, attention_mask=batch.attention_mask, labels=batch.labels, use_cache=False
-        ).loss
+        return model(**on_device).loss
 
 
 @torch.no_grad()
-def validation_losses(model: EncoderDecoderModel, dev: list[Example], batch_cost: int) -> dict[str, float]:
-    """Mean loss a token of each task's dev pairs."""
+def validation_losses(model: PreTrainedModel, dev: list[Example], batch_cost: int) -> dict[str, float]:
+    """Mean loss a target of each task's dev examples."""
     model.eval()
     sums: dict[str, float] = {}
-    tokens: dict[str, int] = {}
+    targets: dict[str, int] = {}
     for task in sorted({example.task for example in dev}):
         for group in batches([example for example in dev if example.task == task], batch_cost, seed=0):
-            count = sum(len(example.target_ids) for example in group)
+            count = sum(example.num_targets for example in group)
             sums[task] = sums.get(task, 0.0) + batch_loss(model, group).item() * count
-            tokens[task] = tokens.get(task, 0) + count
+            targets[task] = targets.get(task, 0) + count
     model.train()
-    return {task: sums[task] / tokens[task] for task in sums}
+    return {task: sums[task] / targets[task] for task in sums}
 
 
 def validate_and_save(
-    model: EncoderDecoderModel, optimizer: torch.optim.Optimizer, dev: list[Example],
+    model: PreTrainedModel, optimizer: torch.optim.Optimizer, dev: list[Example],
     settings: TrainingSettings, progress: Progress, folder: Path, train_loss: float,
 ) -> None:  # fmt: skip
     losses = validation_losses(model, dev, settings.batch_cost)
@@ -148,21 +147,27 @@ def validate_and_save(
         progress.best_loss = mean
         model.save_pretrained(folder / BEST_FOLDER)
     save_state(folder / STATE_FILE, model, optimizer, progress)
-    entry = {"step": progress.step, "minutes": round(progress.seconds / 60, 1), "train": round(train_loss, 4)}
+    minutes = progress.seconds / 60
+    entry = {
+        "step": progress.step,
+        "minutes": round(minutes, 1),
+        "minutes_left": round(minutes * (settings.num_steps / progress.step - 1), 1),
+        "train": round(train_loss, 4),
+    }
     entry["dev"] = {task: round(loss, 4) for task, loss in losses.items()}
     with open(folder / LOG_FILE, "a", encoding="utf-8") as log:
         log.write(json.dumps(entry) + "\n")
     tqdm.write(json.dumps(entry))
 
 
-def save_state(path: Path, model: EncoderDecoderModel, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+def save_state(path: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
     """Written beside and renamed, so that a kill in the middle leaves the state before."""
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "progress": vars(progress)}
     torch.save(state, path.with_suffix(".tmp"))
     os.replace(path.with_suffix(".tmp"), path)
 
 
-def restore(path: Path, model: EncoderDecoderModel, optimizer: torch.optim.Optimizer) -> Progress:
+def restore(path: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer) -> Progress:
     if not path.exists():
         return Progress()
     state = torch.load(path, weights_only=True)

@@ -6,25 +6,44 @@ from dataclasses import dataclass
 
 from seq2seq.training.data import Ingredient, PrincipalSentences
 from seq2seq.training.loop import TrainingSettings
+from seq2seq.training.questions import Kind
 
+VOCAB_SIZE = 12288  # at width 384, in bfloat16, a table of 9.4 MB: files over 10 MB need special storage on a Space
 PROMPTS = {"fuse": "<fuse>", "split": "<split>", "summarize": "<summarize>"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One checkpoint. `prompts` is the piece that each task's sources begin with."""
+    """One checkpoint."""
 
     name: str
     title: str
-    ingredients: tuple[Ingredient, ...]
-    dev: tuple[Ingredient, ...]
     vocab_size: int
     settings: TrainingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class WritingRecipe(Recipe):
+    """An encoder-decoder. `prompts` is the piece that each task's sources begin with."""
+
+    ingredients: tuple[Ingredient, ...]
+    dev: tuple[Ingredient, ...]
     prompts: dict[str, str]
     generation: dict[str, dict[str, int | float]]  # by task, on top of the search's defaults
 
 
-SMALL = Recipe(
+@dataclass(frozen=True, kw_only=True)
+class AnsweringRecipe(Recipe):
+    """A block-sparse encoder with a head for spans."""
+
+    files: tuple[str, ...]  # questions: "qa/squad_v1.1" for qa/squad_v1.1.train.jsonl.gz
+    plain_texts: tuple[str, ...]  # to count pieces in, beside the questions and their paragraphs
+    shares: dict[Kind, float]  # of the questions made of the rows
+    held_out_share: float  # of the articles, kept from training for validation
+    max_position_embeddings: int
+
+
+SMALL = WritingRecipe(
     name="small",
     title="Gloss small",
     ingredients=(
@@ -45,7 +64,7 @@ SMALL = Recipe(
         Ingredient("split", "fusion/wikisplit"),
         Ingredient("summarize", "summarization/guardian_rss_standfirst"),
     ),
-    vocab_size=12288,  # in bfloat16 a vector table of 9.4 MB: files over 10 MB need special storage on a Space
+    vocab_size=VOCAB_SIZE,
     settings=TrainingSettings(num_steps=2000, learning_rate=5e-4, warmup_steps=150, batch_cost=4400),
     prompts=PROMPTS,
     generation={
@@ -55,4 +74,21 @@ SMALL = Recipe(
     },
 )
 
-RECIPES = {recipe.name: recipe for recipe in (SMALL,)}
+ANSWERS = AnsweringRecipe(
+    name="qa",
+    title="Gloss answers",
+    files=("qa/squad_v1.1", "qa/fairytaleqa_explicit"),
+    plain_texts=(
+        "plaintext/abc_news_nltk",
+        "plaintext/openstax_textbooks",
+        "plaintext/state_of_the_union",
+        "plaintext/wikipedia_squad_articles",
+    ),
+    shares={"plain": 0.77, "elsewhere": 0.12, "removed": 0.08, "long": 0.022, "long_elsewhere": 0.008},
+    held_out_share=0.01,
+    vocab_size=VOCAB_SIZE,
+    max_position_embeddings=4096,
+    settings=TrainingSettings(num_steps=2000, learning_rate=3e-4, warmup_steps=100, batch_cost=6000),
+)
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SMALL, ANSWERS)}

@@ -1,8 +1,11 @@
-"""An encoder-decoder of BertGeneration stacks, warm-started from one BERT checkpoint (Rothe et al. 2020, section 2).
+"""Models warm-started from one BERT checkpoint, its vocabulary exchanged on the way (`vocabulary`).
 
-Two additions to the paper: cross-attention starts as a copy of the same layer's self-attention, so that looking at the
-same word across is there from the first step and copying emerges within some hundred steps; and the vocabulary is
-exchanged on the way (`vocabulary`).
+An encoder-decoder of BertGeneration stacks (Rothe et al. 2020, section 2), with an addition to the paper:
+cross-attention starts as a copy of the same layer's self-attention, so that looking at the same word across is there
+from the first step and copying emerges within some hundred steps.
+
+A BigBird that answers questions, with BERT's positions repeated as often as its longer texts ask for: so BigBird's
+authors began from RoBERTa (Zaheer et al. 2020, appendix E; Beltagy et al. 2020, section 5).
 """
 
 from __future__ import annotations
@@ -10,24 +13,28 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seq2seq.config import BertGenerationConfig
-from seq2seq.models import BertGenerationDecoder, BertGenerationEncoder, BertModel, EncoderDecoderModel
+from seq2seq.config import BertGenerationConfig, BigBirdConfig
+from seq2seq.models import (
+    BertGenerationDecoder,
+    BertGenerationEncoder,
+    BertModel,
+    BigBirdForQuestionAnswering,
+    EncoderDecoderModel,
+)
+from seq2seq.models.stack import Stack
+
+KEPT_FIELDS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act",
+               "max_position_embeddings", "initializer_range", "layer_norm_eps")  # fmt: skip
 
 
 def warm_start(bert: BertModel, embeddings: Tensor, dropout: float) -> EncoderDecoderModel:
     """BERT's layers in both stacks, with `embeddings` (new V, D) in place of BERT's own vocabulary."""
-    fields = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act",
-              "max_position_embeddings", "initializer_range", "layer_norm_eps")  # fmt: skip
-    shape = {name: getattr(bert.config, name) for name in fields}
-    shape |= {
-        "vocab_size": embeddings.shape[0],
-        "hidden_dropout_prob": dropout,
-        "attention_probs_dropout_prob": dropout,
-    }
+    shape = shape_of(bert, embeddings, dropout)
     encoder = BertGenerationEncoder(BertGenerationConfig(**shape))
     decoder = BertGenerationDecoder(BertGenerationConfig(**shape, is_decoder=True, add_cross_attention=True))
+    weights = without_token_types(stack_weights(bert, embeddings))
     for stack in (encoder, decoder.stack):
-        copy_layers(bert, stack, embeddings)
+        copy_layers(weights, stack)
     start_across_as_within(decoder)
     model = EncoderDecoderModel(encoder=encoder, decoder=decoder)
     config = encoder.config
@@ -37,13 +44,49 @@ def warm_start(bert: BertModel, embeddings: Tensor, dropout: float) -> EncoderDe
     return model
 
 
-@torch.no_grad()
-def copy_layers(bert: BertModel, stack: BertGenerationEncoder, embeddings: Tensor) -> None:
-    """BertGeneration has no token types: BERT's first, which all tokens of a lone text have, joins the positions."""
+def warm_start_answering(
+    bert: BertModel, embeddings: Tensor, dropout: float, max_position_embeddings: int, **token_ids: int
+) -> BigBirdForQuestionAnswering:
+    """BERT's layers, block-sparse, under a new head. `token_ids` are the configuration's fields of that kind.
+
+    Random blocks are the "original" ones in training anyway; so evaluation sees the pattern that was trained.
+    """
+    shape = shape_of(bert, embeddings, dropout) | {"max_position_embeddings": max_position_embeddings}
+    config = BigBirdConfig(**shape, **token_ids, type_vocab_size=bert.config.type_vocab_size, random_blocks="original")
+    model = BigBirdForQuestionAnswering(config)
+    weights = stack_weights(bert, embeddings)
+    position = "embeddings.position.weight"
+    repeats = -(-max_position_embeddings // len(weights[position]))
+    weights[position] = weights[position].repeat(repeats, 1)[:max_position_embeddings]
+    copy_layers(weights, model.stack)
+    return model
+
+
+def shape_of(bert: BertModel, embeddings: Tensor, dropout: float) -> dict[str, int | float | str]:
+    """The fields of a configuration that a model with BERT's layers takes from it."""
+    return {name: getattr(bert.config, name) for name in KEPT_FIELDS} | {
+        "vocab_size": embeddings.shape[0],
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+    }
+
+
+def stack_weights(bert: BertModel, embeddings: Tensor) -> dict[str, Tensor]:
+    """BERT's weights by our names, without its pooler, and with `embeddings` (new V, D) for its vocabulary."""
     weights = {name: value for name, value in bert.state_dict().items() if not name.startswith("pooler.")}
+    return weights | {"embeddings.word.weight": embeddings}
+
+
+def without_token_types(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """BertGeneration has no token types: BERT's first, which all tokens of a lone text have, joins the positions."""
+    weights = dict(weights)
     token_type = weights.pop("embeddings.token_type.weight")
     weights["embeddings.position.weight"] = weights["embeddings.position.weight"] + token_type[0]
-    weights["embeddings.word.weight"] = embeddings
+    return weights
+
+
+@torch.no_grad()
+def copy_layers(weights: dict[str, Tensor], stack: Stack) -> None:
     unexpected = stack.load_state_dict(weights, strict=False).unexpected_keys
     assert not unexpected, unexpected
 

@@ -1,4 +1,4 @@
-"""The recipe's parts: pairs, vocabulary, warm start, batches, the loop and its resuming, measures."""
+"""Training a model that writes: pairs, vocabulary, warm start, batches, the loop and its resuming, measures."""
 
 import gzip
 import json
@@ -9,12 +9,13 @@ import sentencepiece
 import torch
 
 from seq2seq.models import BertConfig, BertModel
-from seq2seq.training.batches import IGNORED, Example, batches, collate, encode
+from seq2seq.training.batches import batches
 from seq2seq.training.data import Ingredient, Pair, PrincipalSentences, is_sound, mix, principal_sentence, read_pairs
 from seq2seq.training.evaluate import lead, new_words, rewriting_scores, summary_scores
 from seq2seq.training.loop import TrainingSettings, learning_rate, train
 from seq2seq.training.vocabulary import old_pieces, transfer_embeddings
 from seq2seq.training.warm_start import warm_start
+from seq2seq.training.writing import IGNORED, PairExample, encode
 
 OLD_WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "rain", "fell", "the", "bridge", "##s", "##ell", "f", ".", "o"]
 OLD_IDS = {word: index for index, word in enumerate(OLD_WORDS)}
@@ -111,11 +112,11 @@ def test_a_warm_start_reads_like_the_bert_it_came_from(model):
     assert block.cross_attention.query.weight is not block.self_attention.query.weight
 
 
-def examples(count: int) -> list[Example]:
+def examples(count: int) -> list[PairExample]:
     chance = torch.Generator().manual_seed(0)
     lengths = torch.randint(2, 12, (count,), generator=chance).tolist()
     rows = [torch.randint(4, 40, (length,), generator=chance).tolist() for length in lengths]
-    return [Example("fuse", row, [*row, 1]) for row in rows]
+    return [PairExample("fuse", row, [*row, 1]) for row in rows]
 
 
 def test_a_pair_is_encoded_behind_its_prompt_and_cut():
@@ -133,10 +134,10 @@ def test_batches_hold_every_example_once_within_their_budget():
 
 
 def test_padding_is_masked_in_the_source_and_ignored_in_the_target():
-    batch = collate([Example("fuse", [5, 6, 7], [8, 1]), Example("fuse", [5], [8, 9, 1])], pad=0)
-    assert batch.input_ids.tolist() == [[5, 6, 7], [5, 0, 0]]
-    assert batch.attention_mask.tolist() == [[1, 1, 1], [1, 0, 0]]
-    assert batch.labels.tolist() == [[8, 1, IGNORED], [8, 9, 1]]
+    batch = PairExample.collate([PairExample("fuse", [5, 6, 7], [8, 1]), PairExample("fuse", [5], [8, 9, 1])], pad=0)
+    assert batch["input_ids"].tolist() == [[5, 6, 7], [5, 0, 0]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch["labels"].tolist() == [[8, 1, IGNORED], [8, 9, 1]]
 
 
 def test_the_learning_rate_rises_and_falls():

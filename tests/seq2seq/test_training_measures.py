@@ -1,0 +1,152 @@
+"""Measures of answers, by hand and through the answer task, and what is packed from a run."""
+
+import gzip
+import json
+from dataclasses import replace
+
+import pytest
+
+from seq2seq.engine import Engine
+from seq2seq.models import BigBirdForQuestionAnswering
+from seq2seq.tokenizers import load_tokenizer
+from seq2seq.training.evaluate import measure
+from seq2seq.training.evaluate_answers import drawn, halves, likeliest_sentence, outcomes
+from seq2seq.training.pack import pack_answering
+from seq2seq.training.recipes import ANSWERS
+from seq2seq.training.squad import Outcome, answer_scores, best_threshold, exact_match, f1, normalized
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The Bridge, in  spring.", "bridge in spring"),
+        ("a  An the", ""),
+        ("U.S.", "us"),
+        ("another theme", "another theme"),
+        ("$12–$15", "12–15"),
+        ("twenty-one", "twentyone"),
+    ],
+)
+def test_normalisation(text, expected):
+    assert normalized(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("golds", "answer", "exact", "expected_f1"),
+    [
+        (("the bridge",), "The bridge!", 1, 1),
+        (("October 1973", "1973"), "1973", 1, 1),
+        (("October 1973",), "in October", 0, 0.5),
+        (("rain rain snow",), "rain rain rain", 0, 2 / 3),
+        (("snow",), "rain", 0, 0),
+        (("snow",), "", 0, 0),
+        ((), "", 1, 1),
+        ((), "rain", 0, 0),
+        (("the",), "", 1, 1),
+        (("the", "snow"), "", 0, 0),
+    ],
+)
+def test_exact_match_and_f1(golds, answer, exact, expected_f1):
+    assert exact_match(golds, answer) == exact
+    assert f1(golds, answer) == pytest.approx(expected_f1)
+
+
+SAID = [
+    Outcome(("rain",), "rain", 0.1),
+    Outcome(("heavy snow",), "snow", 0.3),
+    Outcome((), "wind", 0.6),
+    Outcome((), "fog", 0.2),
+]
+
+
+def test_a_threshold_makes_answers_of_what_is_little_doubted():
+    assert answer_scores(SAID, 1.0) == {
+        "exact": 25, "F1": pytest.approx(100 * (1 + 2 / 3) / 4),
+        "has answer: exact": 50, "has answer: F1": pytest.approx(100 * (1 + 2 / 3) / 2), "no answer: exact": 0,
+    }  # fmt: skip
+    declined = answer_scores(SAID, 0.15)
+    assert (declined["exact"], declined["has answer: exact"], declined["no answer: exact"]) == (75, 50, 100)
+    assert answer_scores(SAID, -1)["F1"] == 50
+    assert answer_scores(SAID[:2], 1.0).keys() == {"exact", "F1"}
+
+
+def test_the_best_threshold_is_the_highest_of_those_with_the_best_f1():
+    assert best_threshold(SAID) == 0.19
+    assert best_threshold(SAID[:3]) == 0.59
+    assert best_threshold(SAID[:2]) == 1.0
+
+
+def test_the_baseline_is_the_sentence_with_most_of_the_questions_words():
+    context = "The river rose. The old bridge closed in spring. Nobody crossed."
+    assert likeliest_sentence("When was the bridge closed?", context) == "The old bridge closed in spring."
+
+
+def test_halves_share_no_paragraph():
+    rows = [(f"question {n}", f"context {n // 3}", ("x",)) for n in range(30)]
+    first, second = halves(rows)
+    assert len(first) == len(second) == 15
+    assert {row[1] for row in first}.isdisjoint(row[1] for row in second)
+    assert sorted(drawn(rows, 99)) == sorted(rows)
+    assert drawn(rows, 5) == drawn(rows, 5)
+
+
+@pytest.fixture
+def data(tmp_path):
+    (tmp_path / "qa").mkdir()
+    contexts = ["The bridge was built in 1932 . It was closed in the spring .", "Anna Lind moved to Oslo ."] * 3
+    rows = [
+        {
+            "title": "a",
+            "context": f"{context} {n}",
+            "question": question,
+            "answers": {"text": texts, "answer_start": []},
+        }
+        for n, context in enumerate(contexts)
+        for question, texts in (("When was it built ?", ["1932"]), ("Where did Anna move ?", ["Oslo"]))
+    ]
+    unanswered = [row | {"answers": {"text": []}} for row in rows[::2]]
+    for name, some in {"squad_v1.1": rows, "squad_v2.0_with_unanswerable": rows + unanswered}.items():
+        with gzip.open(tmp_path / "qa" / f"{name}.dev.jsonl.gz", "wt") as file:
+            file.writelines(json.dumps(row) + "\n" for row in some)
+    return tmp_path
+
+
+def test_outcomes_are_what_the_answer_task_says(models):
+    engine, folder = Engine(), str(models / "asked")
+    rows = [("when ?", "the bridge was built in 1932", ("1932",)), ("where ?", "in oslo", ())]
+    said = {one.golds: one for one in outcomes(engine, folder, rows)}
+    for question, context, golds in rows:
+        *_, reading = engine.answer(question, context, folder)
+        answer, outcome = reading.answer, said[golds]
+        assert outcome.text == answer.spans[0].text
+        threshold = engine.load("answer", folder).settings.no_answer_threshold
+        assert (outcome.answer(threshold) != "") == (answer.best is not None)
+
+
+def test_a_checkpoint_that_answers_is_measured_beside_a_baseline(models, data):
+    report = measure(Engine(), str(models / "asked"), data, limit=50)
+    assert report["answer"]["pairs"] == 12
+    assert report["answer"]["baseline"]["exact"] == 0
+    halved = report["answer or decline, half unanswerable"]
+    assert halved["baseline"]["no answer: exact"] == 100
+    assert halved["model"].keys() == halved["baseline"].keys()
+
+
+def test_a_run_is_packed_with_its_threshold_and_its_card(models, data, tmp_path, capsys):
+    run, destination = tmp_path / "run", tmp_path / "packed"
+    model = BigBirdForQuestionAnswering.from_pretrained(models / "asked")
+    model.save_pretrained(run / "best")
+    load_tokenizer(models / "asked").save_pretrained(run)
+    (run / "log.jsonl").write_text(json.dumps({"step": 1234, "minutes": 5.4}) + "\n")
+    pack_answering(replace(ANSWERS, name="toy"), run, destination, data, limit=50)
+    engine = Engine()
+    reader = engine.load("answer", str(destination))
+    assert 0 <= reader.settings.no_answer_threshold <= 1
+    config = json.loads((destination / "config.json").read_text())
+    assert config["task_specific_params"] == {"answer": {"no_answer_threshold": reader.settings.no_answer_threshold}}
+    assert config["torch_dtype"] == "bfloat16"
+    card = (destination / "README.md").read_text()
+    assert "1,234 steps" in card
+    assert "| answer from several paragraphs | qa/squad_v1.1 dev | exact " in card
+    assert f"a doubt of {reader.settings.no_answer_threshold:.2f}" in " ".join(card.split())
+    assert json.loads(capsys.readouterr().out)["answer"]["pairs"] == 12
