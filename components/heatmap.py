@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from components.palette import INK_SCALE, label, thinned
+from components.palette import INK_SCALE, LAYOUT, label, thinned
 from seq2seq.trace import AttentionRecord, Token
 
 ROW_HEIGHT = 24  # pixels
@@ -41,15 +41,7 @@ def heatmap(record: AttentionRecord, head: int | None = None) -> go.Figure:
             hovertemplate="wrote <b>%{y}</b><br>looked at <b>%{x}</b><br>weight %{z:.1%}<extra></extra>",
         )
     )
-    figure.update_layout(
-        template="none",
-        height=rows_height + LABELS_HEIGHT,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, sans-serif", "size": 12},
-        modebar={"remove": ["select", "lasso", "autoScale"]},
-    )
+    figure.update_layout(LAYOUT, height=rows_height + LABELS_HEIGHT)
     figure.update_xaxes(tickangle=-45 if len(record.sources) <= 30 else -90, **_axis(record.sources, MAX_COLUMN_LABELS))
     figure.update_yaxes(autorange="reversed", **_axis(record.targets, rows_height // MIN_LABEL_HEIGHT))
     return figure

@@ -10,7 +10,7 @@ import html
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,10 +22,10 @@ from components.links_table import links_table
 from components.selection import readable
 from components.token_view import token_view
 from demo import wording
-from demo.documents import read_document
 from demo.setting_fields import read_settings
 from seq2seq.engine import Engine, ModelCard
-from seq2seq.tasks import InputError, Task
+from seq2seq.tasks import Generated, InputError, Section, Skill, Task
+from seq2seq.tasks.documents import read_document
 from seq2seq.trace import AttentionRecord, by_words
 
 log = logging.getLogger(__name__)
@@ -41,27 +41,42 @@ class Run:
 
     task: Task
     model: str
-    source_text: str
-    target_ids: tuple[int, ...]
+    sections: tuple[Section, ...]  # without their choices
 
 
 def result(
-    task: Task,
+    task: Skill,
     text: str = "",
     *,
     hint: str = "",
+    score: str = "",
     notes: Sequence[str] = (),
     problem: str = "",
     running: bool = False,
+    progress: dict | None = None,
 ) -> dict:
     """What the result widget shows (assets/js/result.js)."""
     return {
         "text": text,
         "hint": hint,
+        "score": score,
         "notes": list(notes),
         "problem": problem,
         "running": running,
+        "progress": progress,
+        "longer": "",
         "filename": f"gloss-{task}.txt",
+    }
+
+
+def progress_of(generated: Generated) -> dict | None:
+    """How far a text is that is read in several sections; None for one that is read at once."""
+    if generated.num_sections == 1:
+        return None
+    return {
+        "done": generated.num_finished_sections,
+        "of": generated.num_sections,
+        "says": wording.progress(generated),
     }
 
 
@@ -100,12 +115,17 @@ def redraw(record: AttentionRecord | None, head: int, unit: Unit) -> Views:
 
 
 def open_document(path: str | None) -> str:
-    """The text of a file that a visitor chose, for the text box. The file itself is gone afterwards."""
+    """The text of a file that a visitor chose, for the text box. The file is deleted, whether or not it can be read."""
     with in_plain_words():
-        return read_document(Path(path))
+        data = Path(path).read_bytes()
+        Path(path).unlink()
+        document = read_document(data)
+        if document.is_cut:
+            gr.Warning(wording.file_cut(len(document.text)))
+        return document.text
 
 
-def chosen_card(engine: Engine, task: Task, model: str | None) -> ModelCard:
+def chosen_card(engine: Engine, task: Skill, model: str | None) -> ModelCard:
     """The model that a visitor asked for, or the task's first.
 
     Only what the host offers: an engine would also load any folder or Hub id that it is given.
@@ -128,10 +148,19 @@ def begin(task: Task) -> tuple:
     return *buttons(running=True), result(task, running=True), None, gr.update(visible=False)
 
 
+def begin_shorter(task: Task, shown: dict) -> tuple:
+    """A summary in sections is to be summarized itself: as `begin`, and the summary is kept for the new result."""
+    run, cancel, fresh, *rest = begin(task)
+    return run, cancel, {**fresh, "longer": shown["text"]}, *rest
+
+
 def end(shown: dict) -> tuple:
     """A run is over, however it ended: the buttons, and the result. One without a last word was stopped."""
     if shown["running"]:
-        shown = {**shown, "notes": [wording.STOPPED], "running": False}
+        progress = shown["progress"]
+        if progress:
+            progress = {**progress, "says": wording.progress_stopped(progress["done"], progress["of"])}
+        shown = {**shown, "notes": [wording.STOPPED], "progress": progress, "running": False}
     return *buttons(running=False), shown
 
 
@@ -141,7 +170,7 @@ class Handlers:
     def __init__(self, engine: Engine):
         self.engine = engine
 
-    def model_options(self, task: Task, model: str | None = None) -> dict:
+    def model_options(self, task: Skill, model: str | None = None) -> dict:
         """Choices and value for the list of models, keeping `model` where the task has it."""
         cards = self.engine.models(task)
         kept = model if model in {card.name for card in cards} else self.engine.card(task).name
@@ -160,7 +189,9 @@ class Handlers:
         """The line below the text box."""
         with in_plain_words():
             try:
-                return wording.counted(self.engine.count_tokens(task, text or "", model))
+                count = self.engine.count_tokens(task, text or "", model)
+                widest = max(self.engine.models(task), key=lambda card: card.max_source_tokens)
+                return wording.counted(count, chosen_card(self.engine, task, model), widest)
             except InputError:  # nothing to count yet; whoever presses Run is told
                 return wording.KEYS_HINT
 
@@ -176,34 +207,49 @@ class Handlers:
             chosen = read_settings(do_sample, settings)
             card = chosen_card(self.engine, task, model)
             for generated in self.engine.run(task, text or "", card.name, chosen):
-                written = generated.text
+                written, progress = generated.text, progress_of(generated)
                 if generated.finished:
-                    run = Run(task, card.name, generated.source_text, generated.target_ids)
+                    run = Run(task, card.name, tuple(replace(each, choices=()) for each in generated.sections))
                     problem = "" if written else wording.NOTHING_WRITTEN
                     notes = wording.finished(generated)
-                    yield result(task, written, notes=notes, problem=problem), run if written else None
+                    shown = result(task, written, notes=notes, problem=problem, progress=progress)
+                    yield shown, run if written else None
                 else:
-                    yield result(task, written, notes=wording.running(generated), running=True), None
+                    notes = wording.running(generated)
+                    yield result(task, written, notes=notes, running=True, progress=progress), None
         except Exception as error:
             yield result(task, written, problem=explain(error)), None
+
+    def shorten(
+        self, task: Task, shown: dict, model: str | None, do_sample: bool, *settings: str | None
+    ) -> Iterator[tuple[dict, Run | None]]:
+        """As `generate`, of the longer summary that `begin_shorter` kept; every result keeps it too."""
+        longer = shown["longer"]
+        for view, run in self.generate(task, longer, model, do_sample, *settings):
+            yield {**view, "longer": longer}, run
 
     def first_look(self, run: Run | None, unit: Unit) -> tuple:
         """The attention panel for a run that has just finished: is it there, its choices, what it shows."""
         if run is None:
-            return gr.update(visible=False), gr.update(), gr.update(), None, *redraw(None, MEAN_HEAD, unit)
+            hidden = gr.update(visible=False)
+            return hidden, hidden, gr.update(), gr.update(), None, *redraw(None, MEAN_HEAD, unit)
         card = chosen_card(self.engine, run.task, run.model)
         layer = telling_layer(card.num_layers)
         return (
             gr.update(visible=True),
+            gr.update(choices=wording.section_choices(run.sections), value=0, visible=len(run.sections) > 1),
             gr.update(choices=wording.layer_choices(card.num_layers), value=layer),
             gr.update(choices=wording.head_choices(card.num_heads, MEAN_HEAD), value=MEAN_HEAD),
-            *self.look(run, layer, MEAN_HEAD, unit),
+            *self.look(run, 0, layer, MEAN_HEAD, unit),
         )
 
-    def look(self, run: Run, layer: int, head: int, unit: Unit) -> tuple[AttentionRecord, dict, go.Figure, str]:
-        """One layer's cross-attention for a finished run, and its views."""
+    def look(
+        self, run: Run, section: int, layer: int, head: int, unit: Unit
+    ) -> tuple[AttentionRecord, dict, go.Figure, str]:
+        """One layer's cross-attention for a section of a finished run, and its views."""
         with in_plain_words():
-            record = self.engine.attention(run.task, run.source_text, run.target_ids, "cross", layer, run.model)
+            shown = run.sections[section]
+            record = self.engine.attention(run.task, shown.source_text, shown.target_ids, "cross", layer, run.model)
         return record, *redraw(record, head, unit)
 
 

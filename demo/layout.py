@@ -5,10 +5,12 @@ from __future__ import annotations
 import gradio as gr
 
 from demo import wording
-from demo.endpoints import Endpoint
+from demo.endpoints import AnswerEndpoint, Endpoint, pattern_report
 from demo.handlers import Handlers
+from demo.tabs.answer import answer_tab
 from demo.tabs.events import MODEL_QUEUE
 from demo.tabs.fuse import fuse_tab
+from demo.tabs.pattern import pattern_tab
 from demo.tabs.summarize import summarize_tab
 from seq2seq.engine import Engine
 
@@ -19,11 +21,18 @@ ENDPOINTS = ("fuse", "split", "summarize")
 def build(engine: Engine) -> gr.Blocks:
     """The whole page around one engine."""
     handlers = Handlers(engine)
+    answers = bool(engine.models("answer"))  # a host may have no model for it
     with gr.Blocks(title=wording.TITLE, analytics_enabled=False, delete_cache=UPLOADS_KEPT) as demo:
         gr.Markdown(f"# {wording.TITLE}\n\n{wording.LEAD}", elem_classes="masthead")
         with gr.Tabs():
             fuse_tab(handlers)
             summarize_tab(handlers)
+            if answers:
+                answer_tab(handlers)
+            pattern_tab(engine)
         for task in ENDPOINTS:
             gr.api(Endpoint(engine, task).stream, api_name=task, concurrency_id=MODEL_QUEUE)
+        if answers:
+            gr.api(AnswerEndpoint(engine).stream, api_name="answer", concurrency_id=MODEL_QUEUE)
+        gr.api(pattern_report, api_name="pattern", queue=False)
     return demo

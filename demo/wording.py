@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import ceil
+from textwrap import shorten
 
+from components.palette import percent
+from seq2seq.attention.block_table import RandomBlocks
 from seq2seq.engine import ModelCard
-from seq2seq.tasks import Generated, Task, TokenCount
+from seq2seq.tasks import Generated, Section, Task, TokenCount
+from seq2seq.trace import Answer
 
 TITLE = "Gloss"
-LEAD = "Fuse and split sentences, summarize a paragraph, and see which words the model looked at as it wrote."
+LEAD = "Fuse and split sentences, summarize texts of any length, and see which words the model looked at as it wrote."
 
 TAB_FUSE = "Fuse"
 TAB_SUMMARIZE = "Summarize"
+TAB_ANSWER = "Answer"
+TAB_PATTERN = "Pattern"
 TASK_CHOICES: list[tuple[str, Task]] = [("Fuse into one sentence", "fuse"), ("Split into several", "split")]
 TASK_LABEL = "What to do"
 
@@ -19,13 +26,9 @@ TEXT_LABEL = "Your text"
 TEXT_HINTS: dict[Task, str] = {
     "fuse": "Two or more sentences that belong together.",
     "split": "One long sentence.",
-    "summarize": "A paragraph or a short article.",
+    "summarize": "A text of any length.",
 }
 FILE_LABEL = "Open a file"
-FILE_NOT_TEXT = "This file is not a text. Choose a .txt, .md or .pdf file."
-FILE_BROKEN = "This PDF is damaged and could not be read. Try to save it anew, or copy its text."
-FILE_LOCKED = "This PDF is protected by a password. Save it without one, or copy its text."
-FILE_WITHOUT_TEXT = "This PDF has no text in it, only pictures of pages. Run a text recognition on it first."
 EXAMPLES_LABEL = "Or start from an example"
 MODEL_LABEL = "Model"
 RUN_LABELS: dict[Task, str] = {"fuse": "Fuse", "split": "Split", "summarize": "Summarize"}
@@ -35,6 +38,63 @@ RUNNING = "Writing"
 STOPPED = "Stopped."
 NOTHING_WRITTEN = "The model wrote nothing for this text. Try another text, model or setting."
 KEYS_HINT = "Ctrl+Enter runs."
+
+QUESTION_LABEL = "Your question"
+QUESTION_HINT = "Who, what, when, where, how many?"
+CONTEXT_HINT = "The text that may have the answer."
+ANSWER_LABEL = "Answer"
+ANSWER_HINT = "The answer will appear here, in the words of your text."
+NO_ANSWER = "There is no answer in this text."
+READING = "Reading…"
+ANSWER_TITLE = "In your text"
+ANSWER_CAVEAT = (
+    "An answer is copied from your text, never made up. But the model can choose the wrong words or miss the right "
+    "ones; the percentages are its own estimate."
+)
+SCORES_TITLE = "Where the answer may start and end"
+SCORES_TABLE_TITLE = "The likeliest starts and ends as a table"
+
+PATTERN_LEAD = (
+    "Long texts are read sparsely: cut into blocks, of which each looks only at a few others. Here is which, what that "
+    "saves, and what it loses. The pattern needs no model and no text."
+)
+PATTERN_SETTINGS: dict[str, tuple[str, str]] = {  # name: label, help
+    "length": ("Length", "Tokens of the text"),
+    "block_size": ("Block size", "Tokens in a block"),
+    "num_random_blocks": ("Random blocks", "That each block looks at; 0 for none"),
+    "layer": ("Layer", "Each has a draw of its own"),
+    "head": ("Head", "So has each head"),
+    "num_heads": ("Heads", "In a layer"),
+    "head_dim": ("Width of a head", "Numbers a token; decides the cost"),
+    "max_length": ("Longest text", "In tokens, that the model reads; the draw depends on it"),
+}
+PLAN_LABEL = "Random blocks are drawn"
+PLAN_CHOICES: list[tuple[str, RandomBlocks]] = [
+    ("Not at all: block 1 again, as the reference library does", "reference"),
+    ("By the authors’ plan: anew for each layer and head", "original"),
+]
+PLAN_UNKNOWN = "The plan of random blocks must be “reference” or “original”."
+SHAPE_TITLE = "The model’s shape"
+MAP_TITLE = "Who looks at whom"
+PATTERN_TABLE_TITLE = "The map as a table"
+HEARD_TITLE = "How far a token hears"
+HEARD_NOTE = (
+    "What a block sees in one layer has itself seen other blocks in the layer before. Here is the share of pairs of "
+    "tokens of which one has heard of the other, if every layer had this pattern. What the heads see is taken together."
+)
+COST_TITLE = "What it costs"
+COST_NOTE = "Of one layer and one text, without the projections. Both axes grow by factors."
+COUNTED_LABEL = "Show"
+COUNTED_CHOICES = [("Operations", "operations"), ("Memory", "memory")]
+MEASURE_LABEL = "Measure"
+MEASURE_HINT = "Times one layer on this machine, at 512 to 8,192 tokens."
+OVER_TEXT_TITLE = "Over a text"
+OVER_TEXT_NOTE = (
+    "Let a model read a text with full attention in one layer, and see how much of that attention the pattern keeps. "
+    "The settings above say which layer, and how the text is cut."
+)
+READ_TEXT_HINT = "A text as long as you like; a model reads as much of it as it can."
+READ_LABEL = "Read"
 
 SETTINGS_TITLE = "Generation settings"
 SETTINGS_NOTE = "Leave a field empty to use what the model itself prefers for this task."
@@ -55,6 +115,8 @@ SETTINGS: dict[str, tuple[str, str]] = {  # name: label, help
 
 ATTENTION_TITLE = "What the model looked at"
 ATTENTION_CAVEAT = "Attention shows where the model looked, not why it chose a word."
+SECTION_LABEL = "Section of your text"
+SECTION_WORDS = 72  # characters of a section that its choice shows
 LAYER_LABEL = "Layer"
 HEAD_LABEL = "Head"
 MEAN_OF_HEADS = "Mean of all"
@@ -69,33 +131,80 @@ APOLOGY = (
 )
 
 
-def counted(count: TokenCount) -> str:
-    """How long the input is, and plainly that it will be cut where it is too long."""
+def counted(count: TokenCount, card: ModelCard, widest: ModelCard) -> str:
+    """How long the input is; what becomes of it where it is too long; and which model reads the most at once."""
+    if count.num_tokens <= count.limit:
+        return f"{count.num_tokens:,} of {count.limit:,} tokens"
+    if count.num_sections > 1:
+        way = f"at a time, so your text will be summarized in {count.num_sections:,} sections"
+    else:
+        way = f"at most, so the last {count.num_tokens - count.limit:,} will be left out"
+    said = f"**{count.num_tokens:,} tokens.** {card.title} reads {count.limit:,} {way}."
+    if widest.max_source_tokens > count.limit:
+        said += f" {widest.title} reads {widest.max_source_tokens:,}."
+    return said
+
+
+def file_cut(num_characters: int) -> str:
+    return f"This file is very long. Its first {num_characters:,} characters were taken."
+
+
+def counted_for_reading(count: TokenCount) -> str:
+    """How long a text is that is questioned, and plainly that it is read in sections where it is long."""
     if count.num_tokens > count.limit:
-        return (
-            f"**{count.num_tokens:,} tokens.** The model reads {count.limit:,} at most, "
-            f"so the last {count.num_tokens - count.limit:,} will be left out."
-        )
+        return f"{count.num_tokens:,} tokens, more than the model’s {count.limit:,}: read in sections that overlap"
     return f"{count.num_tokens:,} of {count.limit:,} tokens"
 
 
 def running(generated: Generated) -> list[str]:
-    return [f"{RUNNING}… {_tokens(len(generated.target_ids))}"]
+    return [f"{RUNNING}… {tokens(generated.num_target_tokens)}"]
+
+
+def progress(generated: Generated) -> str:
+    """The line at the bar of a text that is read in several sections."""
+    if generated.finished:
+        return f"Summarized in {generated.num_sections:,} sections, a paragraph for each"
+    said = f"Section {len(generated.sections):,} of {generated.num_sections:,}"
+    left = generated.seconds_left
+    return said if left is None else f"{said}, {_time_left(left)}"
+
+
+def progress_stopped(done: int, of: int) -> str:
+    """The same line after Cancel."""
+    return f"Stopped after {done:,} of {of:,} sections"
 
 
 def finished(generated: Generated) -> list[str]:
-    """The line below a result: how much was written, how fast, and what was not read."""
-    count = len(generated.target_ids)
+    """The lines below a result: how much was written, how fast, and what was not read."""
+    count = generated.num_target_tokens
     rate = count / max(generated.seconds, 1e-3)
-    notes = [f"{_tokens(count)} in {generated.seconds:.1f} s, {rate:.0f} a second"]
+    notes = [f"{tokens(count)} in {generated.seconds:.1f} s, {rate:.0f} a second"]
     if generated.num_cut_tokens:
-        notes.append(f"The last {_tokens(generated.num_cut_tokens)} of your text did not fit and were not read.")
+        notes.append(f"The last {tokens(generated.num_cut_tokens)} of your text did not fit and were not read.")
     return notes
+
+
+def reading(done: int, of: int) -> str:
+    """What is being read now of a text in several sections."""
+    return f"Reading section {done + 1:,} of {of:,}"
+
+
+def likely(probability: float) -> str:
+    return f"{percent(probability)} likely"
+
+
+def answered(answer: Answer) -> list[str]:
+    """The lines below an answer: where there is none, what comes nearest; and how much was read."""
+    sections = f" in {answer.num_windows:,} sections" if answer.num_windows > 1 else ""
+    read = f"Read {tokens(len(answer.tokens))}{sections}, {answer.seconds:.1f} s"
+    nearest = [f"What comes nearest: “{span.text}”, {likely(span.score)}" for span in answer.spans[:1]]
+    return [read] if answer.best else [*nearest, read]
 
 
 def not_a_setting(name: str, whole: bool, low: float, high: float, got: object) -> str:
     kind = "a whole number" if whole else "a number"
-    return f"{SETTINGS[name][0]} must be {kind} from {low:,} to {high:,}; it is “{got}”."
+    label = (SETTINGS | PATTERN_SETTINGS)[name][0]
+    return f"{label} must be {kind} from {low:,} to {high:,}; it is “{got}”."
 
 
 def no_such_model(model: str, names: Iterable[str]) -> str:
@@ -103,7 +212,15 @@ def no_such_model(model: str, names: Iterable[str]) -> str:
 
 
 def model_choice(card: ModelCard) -> tuple[str, str]:
-    return card.title, card.name
+    return f"{card.title} · reads {card.max_source_tokens:,} tokens", card.name
+
+
+def section_choices(sections: Sequence[Section]) -> list[tuple[str, int]]:
+    """Each section by its number and its first words."""
+    return [
+        (f"{number + 1} of {len(sections)} · {shorten(section.source_text, SECTION_WORDS, placeholder='…')}", number)
+        for number, section in enumerate(sections)
+    ]
 
 
 def layer_choices(num_layers: int) -> list[tuple[str, int]]:
@@ -114,5 +231,12 @@ def head_choices(num_heads: int, mean: int) -> list[tuple[str, int]]:
     return [(MEAN_OF_HEADS, mean), *((f"{head + 1} of {num_heads}", head) for head in range(num_heads))]
 
 
-def _tokens(count: int) -> str:
+def tokens(count: int) -> str:
     return f"{count:,} token" if count == 1 else f"{count:,} tokens"
+
+
+def _time_left(seconds: float) -> str:
+    """Rounded up, so that it is seldom less than it says."""
+    if seconds < 60:
+        return f"about {5 * max(1, ceil(seconds / 5))} s left"
+    return f"about {ceil(seconds / 60):,} min left"

@@ -5,6 +5,7 @@ This file is the only one that the views in `components` read. It knows no torch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -50,6 +51,114 @@ class AttentionRecord:
     def head(self, head: int | None) -> np.ndarray:
         """T S: one head's weights, or the mean over all heads for None."""
         return self.weights.mean(axis=0) if head is None else self.weights[head]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of the context that may answer the question."""
+
+    text: str
+    start: int  # characters into the context
+    end: int
+    score: float  # its probability, 0 to 1, among all spans and "no answer"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a text says to a question, or that it says nothing."""
+
+    question: str  # cleaned
+    context: str  # cleaned; every offset is into it
+    best: Span | None  # None: there is no answer in this text
+    spans: tuple[Span, ...]  # the likeliest that do not overlap, best first; also where `best` is None
+    no_answer_score: float  # the probability that there is no answer, 0 to 1
+    tokens: tuple[Token, ...]  # of the context, in order, each once
+    start_scores: tuple[float, ...]  # of each token: the probability that the answer starts there
+    end_scores: tuple[float, ...]
+    num_windows: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BlockMass:
+    """Where the full attention of one layer goes in a text of T tokens cut into N blocks.
+
+    `mass[h, i, j]` is the share of its attention that head h gives, from the queries of block i, to all keys of block
+    j together: each row sums to 1.
+    """
+
+    model: str
+    layer: int
+    block_size: int
+    mass: np.ndarray  # H N N, float32
+    tokens: tuple[Token, ...]  # T
+    text: str
+    num_cut_tokens: int  # that did not fit and were left out
+    head_dim: int
+    max_length: int  # tokens that the model reads
+
+    @property
+    def num_heads(self) -> int:
+        return self.mass.shape[0]
+
+
+BlockKind = Literal["unseen", "global", "window", "random", "repeated", "full"]
+BLOCK_KINDS: tuple[BlockKind, ...] = BlockKind.__args__
+
+
+@dataclass(frozen=True)
+class PatternRecord:
+    """Which of N blocks of keys each block of queries sees, for one head of one layer.
+
+    A block that is there more than once is "repeated", whatever else it is; where a text is so short that attention
+    is dense, every block is "full". With a text, the record carries its attention.
+    """
+
+    length: int  # tokens; the last block may be filled up beyond them
+    block_size: int
+    head: int
+    kinds: np.ndarray  # N N, int8: places in BLOCK_KINDS
+    counts: np.ndarray  # N N, int16: how often each block is there
+    kept_pairs: float  # share of the pairs of tokens that see each other, 0 to 1
+    heard: Mapping[str, tuple[float, ...]]  # by part of the pattern: share of pairs that heard, after each layer
+    read: BlockMass | None = None
+    kept_mass: tuple[float, ...] = ()  # with a text: of each head, the share of the full attention that is kept
+
+    @property
+    def num_blocks(self) -> int:
+        return self.kinds.shape[0]
+
+    @property
+    def is_dense(self) -> bool:
+        return bool((self.kinds == BLOCK_KINDS.index("full")).all())
+
+    def tokens_of(self, block: int) -> range:
+        """The tokens of a block, counted from 0."""
+        return range(block * self.block_size, min(self.length, (block + 1) * self.block_size))
+
+    def is_kind(self, kind: BlockKind) -> np.ndarray:
+        """N N, bool."""
+        return self.kinds == BLOCK_KINDS.index(kind)
+
+
+@dataclass(frozen=True)
+class CostCurve:
+    """What one layer's attention costs over the length of the text, full and block-sparse, for a batch of one."""
+
+    lengths: tuple[int, ...]  # tokens
+    full_operations: tuple[int, ...]  # multiplications with their additions, of QK^T and of the weights with V
+    sparse_operations: tuple[int, ...]
+    full_memory: tuple[int, ...]  # bytes of the scores of all heads, in float32, held at once
+    sparse_memory: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long one layer's attention took on this machine, for a batch of one."""
+
+    length: int  # tokens
+    full_seconds: float
+    sparse_seconds: float
 
 
 def by_words(record: AttentionRecord) -> AttentionRecord:

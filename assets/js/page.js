@@ -1,12 +1,15 @@
-// Once for the whole page: Ctrl+Enter (or Cmd+Enter) in a text box runs its panel; a file dropped on a panel opens there;
-// a text box reads in the direction of its first letter.
+// Once for the whole page: Ctrl+Enter (or Cmd+Enter) in a text box runs its panel, and so does Enter in a question;
+// a file dropped on a panel opens there; a text box reads in the direction of its first letter.
 () => {
   const RIGHT_TO_LEFT = /^\P{L}*[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+  const FIELDS = { text: ".text textarea", question: ".question :is(input, textarea)" };
   const panelOf = (event) => event.target.closest?.(".run-panel");
   const holdsFile = (event) => event.dataTransfer?.types.includes("Files");
 
+  // An Enter that ends the composing of a letter runs nothing.
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    if (event.key !== "Enter" || event.isComposing) return;
+    if (!(event.ctrlKey || event.metaKey || event.target.matches(FIELDS.question))) return;
     const panel = panelOf(event);
     if (!panel) return;
     event.preventDefault();
@@ -15,7 +18,7 @@
 
   // dir="auto" would do this, but takes seconds for a megabyte.
   document.addEventListener("input", (event) => {
-    if (event.target.matches(".text textarea")) event.target.dir = RIGHT_TO_LEFT.test(event.target.value) ? "rtl" : "ltr";
+    if (event.target.matches(`${FIELDS.text}, ${FIELDS.question}`)) event.target.dir = RIGHT_TO_LEFT.test(event.target.value) ? "rtl" : "ltr";
   });
 
   // Without this a browser leaves the page to show the file.

@@ -1,6 +1,6 @@
 """What the model looked at: the cross-attention of a finished run, as linked texts, a heat map and a table.
 
-Choosing a layer asks the engine for that layer; choosing a head, or words or tokens, redraws what is there.
+Choosing a section or a layer asks the engine for that; choosing a head, or words or tokens, redraws what is there.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from demo.tabs.widgets import token_view
 @dataclass(frozen=True)
 class AttentionPanel:
     frame: gr.Column
+    section: gr.Dropdown  # there only where the text was read in several
     layer: gr.Dropdown
     head: gr.Dropdown
     unit: gr.Radio
@@ -29,6 +30,7 @@ def attention_panel() -> AttentionPanel:
     """The widgets, hidden until there is something to show."""
     with gr.Column(visible=False, elem_classes="attention") as frame:
         gr.Markdown(f"## {wording.ATTENTION_TITLE}\n\n{wording.ATTENTION_CAVEAT}")
+        section = gr.Dropdown(label=wording.SECTION_LABEL, visible=False)
         with gr.Row(elem_classes="choices"):
             layer = gr.Dropdown(label=wording.LAYER_LABEL, min_width=120)
             head = gr.Dropdown(label=wording.HEAD_LABEL, min_width=120)
@@ -38,23 +40,28 @@ def attention_panel() -> AttentionPanel:
             picture = gr.Plot(show_label=False, container=False, elem_classes="heatmap")
         with gr.Accordion(wording.TABLE_TITLE, open=False):
             table = gr.HTML(apply_default_css=False, js_on_load=None)
-    return AttentionPanel(frame, layer, head, unit, gr.State(), [tokens, picture, table])
+    return AttentionPanel(frame, section, layer, head, unit, gr.State(), [tokens, picture, table])
 
 
-def wire_attention(
+def follow_run(
     panel: AttentionPanel, run: gr.State, finished: gr.events.Dependency, handlers: Handlers
 ) -> gr.events.Dependency:
-    """Fill the panel when `finished` has left a run, and follow its choices. Returns the filling event."""
-    filled = finished.success(
+    """Fill the panel when `finished` has left a run. Returns the filling event."""
+    return finished.success(
         handlers.first_look,
         [run, panel.unit],
-        [panel.frame, panel.layer, panel.head, panel.record, *panel.views],
+        [panel.frame, panel.section, panel.layer, panel.head, panel.record, *panel.views],
         show_progress="minimal",
         **MODEL_EVENT,
     )
-    panel.layer.input(
+
+
+def follow_choices(panel: AttentionPanel, run: gr.State, handlers: Handlers) -> None:
+    """Show what is chosen: another section or layer asks the engine, another head or unit does not."""
+    gr.on(
+        [panel.section.input, panel.layer.input],
         handlers.look,
-        [run, panel.layer, panel.head, panel.unit],
+        [run, panel.section, panel.layer, panel.head, panel.unit],
         [panel.record, *panel.views],
         show_progress="minimal",
         **MODEL_EVENT,
@@ -66,4 +73,3 @@ def wire_attention(
         panel.views,
         **PAGE_EVENT,
     )
-    return filled

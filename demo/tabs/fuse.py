@@ -18,6 +18,6 @@ def fuse_tab(handlers: Handlers) -> None:
     task.change(
         handlers.choose_task,
         [task, panel.model],
-        [panel.text, panel.run, panel.model, *(each.dataset for each in panel.examples.values())],
+        [panel.box.text, panel.buttons[0], panel.model, *(each.dataset for each in panel.examples.values())],
         **PAGE_EVENT,
     )

@@ -1,4 +1,4 @@
-"""The page's two widgets of our own, each a gr.HTML that a script in assets/js fills in the browser.
+"""The page's widgets of our own, each a gr.HTML that a script in assets/js fills in the browser.
 
 Text reaches them as data and is set as text, so nothing that a visitor or a model writes is read as markup.
 """
@@ -12,21 +12,18 @@ from demo.files import script
 
 def result_view(value: dict) -> gr.HTML:
     """The result as it grows, with copy and download; values are made by `demo.handlers.result`."""
-    return gr.HTML(
-        value,
-        html_template="",
-        js_on_load=script("result"),
-        apply_default_css=False,
-        elem_classes="result",
-    )
+    return _widget("result", value, "result")
 
 
 def token_view() -> gr.HTML:
     """Two linked texts; values are made by `components.token_view.token_view`."""
-    return gr.HTML(
-        {},
-        html_template="",
-        js_on_load=script("token_view"),
-        apply_default_css=False,
-        elem_classes="token-view",
-    )
+    return _widget("token_view", {}, "token-view")
+
+
+def answer_view() -> gr.HTML:
+    """Possible answers, and where they stand; values are made by `components.answer_view.answer_view`."""
+    return _widget("answer_view", {}, "answer-view")
+
+
+def _widget(name: str, value: dict, css_class: str) -> gr.HTML:
+    return gr.HTML(value, html_template="", js_on_load=script(name), apply_default_css=False, elem_classes=css_class)

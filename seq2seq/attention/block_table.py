@@ -115,7 +115,8 @@ def _drawn(
     chance = np.random.RandomState(layer)
     if num_blocks * block_size not in LENGTHS_OF_THE_PAPER:
         return block_table(num_blocks, _draw_by_plan(num_blocks, num_random, num_heads, chance))
-    draws = _draws_of_the_paper(max_length // block_size, num_random, chance, REACH_OF_THE_PAPER // block_size)
+    most_blocks = max(max_length // block_size, num_blocks)  # a last block that is not full counts too
+    draws = _draws_of_the_paper(most_blocks, num_random, chance, REACH_OF_THE_PAPER // block_size)
     return block_table(num_blocks, np.stack([next(draws)[: num_blocks - 2] for _ in range(num_heads)]))
 
 

@@ -11,14 +11,16 @@ from pathlib import Path
 import torch
 
 from seq2seq.checkpoints.errors import CheckpointError
-from seq2seq.config import EncoderDecoderConfig, read_config
+from seq2seq.config import read_config
+from seq2seq.engine.kinds import kind_of
 from seq2seq.engine.settings import EngineSettings
-from seq2seq.models import EncoderDecoderModel
 from seq2seq.tasks import (
-    TASKS,
     Generated,
     GenerationSettings,
     InputError,
+    Reader,
+    Reading,
+    Skill,
     Task,
     TokenCount,
     Writer,
@@ -26,11 +28,15 @@ from seq2seq.tasks import (
     write,
     write_batch,
 )
-from seq2seq.tasks.writing import task_parameters
+from seq2seq.tasks.answer import answer, answer_many
+from seq2seq.tasks.cost import Machine, machine, measure
+from seq2seq.tasks.mass import LayersRead, read_mass
+from seq2seq.tasks.parameters import decoder_of, encoder_of, task_parameters
+from seq2seq.tasks.pattern import PatternSettings
+from seq2seq.tasks.source import clean, read_source
+from seq2seq.tasks.writing import BATCH_SIZE, prompt_of
 from seq2seq.tokenizers import load_tokenizer
-from seq2seq.trace import AttentionKind, AttentionRecord
-
-BATCH_SIZE = 16
+from seq2seq.trace import Answer, AttentionKind, AttentionRecord, BlockMass, Timing
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,9 @@ class ModelCard:
 
     name: str  # the folder's name, or the Hub id
     title: str
-    tasks: tuple[Task, ...]
-    num_layers: int  # of the decoder
-    num_heads: int
+    tasks: tuple[Skill, ...]
+    num_layers: int  # of the decoder; 0 where there is none
+    num_heads: int  # of the decoder, or else of the encoder
     num_encoder_layers: int
     max_source_tokens: int
 
@@ -58,15 +64,18 @@ class Engine:
         }
         self._paths |= {name: name for name in self.settings.extra_models}
         self._cards = {name: read_card(name, path) for name, path in self._paths.items()}
-        self._writers: dict[str, Writer] = {}
+        self._workers: dict[str, Writer | Reader] = {}
         self._loading = threading.Lock()
 
-    def models(self, task: Task) -> tuple[ModelCard, ...]:
+    def models(self, task: Skill) -> tuple[ModelCard, ...]:
         """What can do this task; the first is the default."""
         return tuple(card for card in self._cards.values() if task in card.tasks)
 
-    def card(self, task: Task, model: str | None = None) -> ModelCard:
-        """A model by its name, a folder or a Hub id; the task's default for None."""
+    def card(self, task: Skill, model: str | None = None) -> ModelCard:
+        """A model by its name, a folder or a Hub id; the task's default for None.
+
+        Raises: CheckpointError if there is none, or if it cannot do the task.
+        """
         if model is None:
             cards = self.models(task)
             if not cards:
@@ -78,22 +87,26 @@ class Engine:
         if model not in self._cards:
             self._cards[model] = read_card(model, model)
             self._paths[model] = model
-        return self._cards[model]
+        card = self._cards[model]
+        if task not in card.tasks:
+            raise CheckpointError(
+                f"{model} does not {task}; it was made to {' and '.join(card.tasks)}. Choose another model."
+            )
+        return card
 
-    def load(self, task: Task, model: str | None = None) -> Writer:
-        """The model, from disk or the Hub if this is the first time that it is asked for."""
+    def load(self, task: Skill, model: str | None = None) -> Writer | Reader:
+        """The model, from disk or the Hub if this is the first time that it is asked for; a Reader if it answers."""
         name = self.card(task, model).name
         with self._loading:
-            if name not in self._writers:
+            if name not in self._workers:
                 path = self._paths[name]
-                weights = EncoderDecoderModel.from_pretrained(path, dtype=self.dtype).to(self.device)
-                self._writers[name] = Writer(weights, load_tokenizer(path))
-        return self._writers[name]
+                kind = kind_of(name, read_config(path))
+                weights = kind.model.from_pretrained(path, dtype=self.dtype).to(self.device)
+                self._workers[name] = kind.worker(weights, load_tokenizer(path))
+        return self._workers[name]
 
-    def count_tokens(self, task: Task, text: str, model: str | None = None) -> TokenCount:
-        writer = self.load(task, model)
-        source = writer.source(task, text)
-        return TokenCount(len(source.input_ids) + source.num_cut_tokens, writer.limit)
+    def count_tokens(self, task: Skill, text: str, model: str | None = None) -> TokenCount:
+        return self.load(task, model).count(task, text)
 
     def run(
         self, task: Task, text: str, model: str | None = None, settings: GenerationSettings | None = None
@@ -117,6 +130,20 @@ class Engine:
         while batch := list(islice(remaining, BATCH_SIZE)):
             yield from write_batch(writer, task, batch, settings)
 
+    def answer(self, question: str, context: str, model: str | None = None) -> Iterator[Reading]:
+        """Snapshots of the text being read, the last with the answer; stop iterating to cancel.
+
+        Raises: InputError, CheckpointError, each with what to do.
+        """
+        return answer(self.load("answer", model), question, context)
+
+    def answer_many(self, rows: Iterable[tuple[str, str]], model: str | None = None) -> Iterator[Answer | InputError]:
+        """The answer to every (question, context), in order; for one that cannot be worked on, why. Read in batches."""
+        reader = self.load("answer", model)
+        remaining = iter(rows)
+        while batch := list(islice(remaining, BATCH_SIZE)):
+            yield from answer_many(reader, batch)
+
     def attention(
         self,
         task: Task,
@@ -126,26 +153,47 @@ class Engine:
         layer: int,
         model: str | None = None,
     ) -> AttentionRecord:
-        """What one layer looked at in a finished run: its text and its `target_ids`."""
+        """What one layer looked at in a finished run, or in a section of one: its source text and its `target_ids`."""
         return attention(self.load(task, model), task, text, tuple(target_ids), kind, layer)
+
+    def encoders(self) -> tuple[ModelCard, ...]:
+        """Every model, as each reads with an encoder."""
+        return tuple(self._cards.values())
+
+    def read_blocks(self, model: str, text: str, layer: int, block_size: int) -> Iterator[LayersRead | BlockMass]:
+        """Where the full attention of one layer of an encoder goes in a text, which it reads as for its first task.
+
+        Snapshots, the last with the attention; stop iterating to cancel. Raises: InputError, with what to do.
+        """
+        card = self._cards[model]
+        worker = self.load(card.tasks[0], model)
+        prompt = prompt_of(worker.model.config, card.tasks[0])
+        source = read_source(clean(text), prompt, worker.tokenizer, card.max_source_tokens)
+        return read_mass(worker.model, source, model, layer, block_size)
+
+    def measure(self, settings: PatternSettings) -> Iterator[Timing]:
+        """How long one layer's attention takes here, full and block-sparse, at growing lengths."""
+        return measure(settings, self.device, self.dtype)
+
+    @property
+    def machine(self) -> Machine:
+        """What measurements are taken on."""
+        return machine(self.device, self.dtype)
 
 
 def read_card(name: str, path: str) -> ModelCard:
     config = read_config(path)
-    if not isinstance(config, EncoderDecoderConfig):
-        raise CheckpointError(
-            f"{name} is a {config.model_type} model, which does not write text from a text. "
-            "Choose an encoder-decoder checkpoint."
-        )
-    taught = tuple(task for task in TASKS if task in task_parameters(config))
+    skills = kind_of(name, config).skills
+    taught = tuple(skill for skill in skills if skill in task_parameters(config))
+    encoder, decoder = encoder_of(config), decoder_of(config)
     return ModelCard(
         name=name,
         title=Path(name).name.replace("-", " ").replace("_", " ").capitalize(),
-        tasks=taught or TASKS,
-        num_layers=config.decoder.num_hidden_layers,
-        num_heads=config.decoder.num_attention_heads,
-        num_encoder_layers=config.encoder.num_hidden_layers,
-        max_source_tokens=config.encoder.max_position_embeddings,
+        tasks=taught or skills,
+        num_layers=decoder.num_hidden_layers if decoder else 0,
+        num_heads=(decoder or encoder).num_attention_heads,
+        num_encoder_layers=encoder.num_hidden_layers,
+        max_source_tokens=encoder.max_position_embeddings,
     )
 
 

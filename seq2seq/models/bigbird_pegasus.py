@@ -20,7 +20,7 @@ from seq2seq.config import BigBirdPegasusConfig, BigBirdPegasusStackConfig
 from seq2seq.generation.cache import KeyValueCache
 from seq2seq.linear import Linear
 from seq2seq.models.generating import GeneratesFromPrompt
-from seq2seq.models.heads import token_loss
+from seq2seq.models.heads import token_loss, with_logits
 from seq2seq.models.outputs import (
     CausalLMOutputWithCrossAttentions,
     ModelOutput,
@@ -42,8 +42,15 @@ class BigBirdPegasusStack(Stack):
 
     config_class = BigBirdPegasusStackConfig
 
-    def forward(self, return_dict: bool | None = None, **inputs: Any) -> ModelOutput | tuple:
-        return as_asked(self.run(**inputs), return_dict, self.config)
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_dict: bool | None = None,
+        **inputs: Any,
+    ) -> ModelOutput | tuple:
+        output = self.run(input_ids=input_ids, attention_mask=attention_mask, **inputs)
+        return as_asked(output, return_dict, self.config)
 
 
 class BigBirdPegasusModel(PreTrainedModel):
@@ -473,15 +480,8 @@ class BigBirdPegasusForCausalLM(GeneratesFromPrompt):
             output_hidden_states=output_hidden_states,
         )
         logits = self.logits(output.last_hidden_state)
-        answered = CausalLMOutputWithCrossAttentions(
-            loss=None if labels is None else token_loss(logits, labels),
-            logits=logits,
-            past_key_values=output.past_key_values,
-            hidden_states=output.hidden_states,
-            attentions=output.attentions,
-            cross_attentions=output.cross_attentions,
-        )
-        return as_asked(answered, return_dict, self.config)
+        loss = None if labels is None else token_loss(logits, labels)
+        return as_asked(with_logits(output, logits, loss), return_dict, self.config)
 
 
 def of_both(output: Seq2SeqModelOutput) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from seq2seq.config import StackConfig
 from seq2seq.linear import Linear
-from seq2seq.models.outputs import CausalLMOutputWithCrossAttentions
+from seq2seq.models.outputs import BaseModelOutputWithPastAndCrossAttentions, CausalLMOutputWithCrossAttentions
 from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.models.stack import Stack
 
@@ -45,14 +45,21 @@ class LanguageModel(PreTrainedModel):
         output = self.stack.run(use_cache=False if labels is not None else use_cache, **inputs)
         logits = self.logits(output.last_hidden_state)
         loss = None if labels is None else token_loss(logits[:, :-1], labels[:, 1:])
-        return CausalLMOutputWithCrossAttentions(
-            loss=loss,
-            logits=logits,
-            past_key_values=output.past_key_values,
-            hidden_states=output.hidden_states,
-            attentions=output.attentions,
-            cross_attentions=output.cross_attentions,
-        )
+        return with_logits(output, logits, loss)
+
+
+def with_logits(
+    output: BaseModelOutputWithPastAndCrossAttentions, logits: Tensor, loss: Tensor | None
+) -> CausalLMOutputWithCrossAttentions:
+    """A stack's output as that of the language model on it."""
+    return CausalLMOutputWithCrossAttentions(
+        loss=loss,
+        logits=logits,
+        past_key_values=output.past_key_values,
+        hidden_states=output.hidden_states,
+        attentions=output.attentions,
+        cross_attentions=output.cross_attentions,
+    )
 
 
 def token_loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ def encoded(
     if encoder_outputs is None:
         words = {"input_ids": input_ids, "inputs_embeds": inputs_embeds}
         return encoder(**words, attention_mask=attention_mask, return_dict=True, **inputs)
-    if isinstance(encoder_outputs, tuple):
+    if isinstance(encoder_outputs, tuple | list):
         last_hidden_state, *rest = encoder_outputs
         fields = dict(zip(("hidden_states", "attentions"), rest, strict=False))
         return BaseModelOutputWithPastAndCrossAttentions(last_hidden_state, **fields)

@@ -71,8 +71,13 @@ class Stack(PreTrainedModel):
         )
 
     def cache(self, past: KeyValueCache | tuple | None, wanted: bool) -> KeyValueCache | None:
-        """The cache to read and fill: the caller's, or a new one if it is wanted. Encoders have none."""
-        if not self.config.is_decoder or not (wanted or past is not None):
+        """The cache to read and fill: the caller's, or a new one if it is wanted. Encoders have none.
+
+        Nor have blocks that are computed twice, as they would fill it twice.
+        """
+        if past is not None and self.computes_twice:
+            raise ValueError("Gradient checkpointing takes no past_key_values: switch it off, or give the whole text.")
+        if not self.config.is_decoder or self.computes_twice or not (wanted or past is not None):
             return None
         if past is None:
             return KeyValueCache(len(self.layers))
@@ -123,9 +128,13 @@ class Stack(PreTrainedModel):
             tape.note_hidden_state(x)
         return x
 
+    @property
+    def computes_twice(self) -> bool:
+        return self.gradient_checkpointing and self.training and torch.is_grad_enabled()
+
     def computed(self, block: Block) -> Any:
         """The block, or with gradient checkpointing a call of it that forgets what happens inside."""
-        if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
+        if self.computes_twice:
             return partial(checkpoint, block, use_reentrant=False)
         return block
 

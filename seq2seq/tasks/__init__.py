@@ -1,11 +1,16 @@
 """What a person asks of a model: a text in, a stream of results out, and a look at why."""
 
+from seq2seq.tasks.answer import Reader
 from seq2seq.tasks.results import (
     TASKS,
+    AnswerSettings,
     Choice,
     Generated,
     GenerationSettings,
     InputError,
+    Reading,
+    Section,
+    Skill,
     Task,
     TokenCount,
 )
@@ -13,10 +18,15 @@ from seq2seq.tasks.writing import Writer, attention, write, write_batch
 
 __all__ = [
     "TASKS",
+    "AnswerSettings",
     "Choice",
     "Generated",
     "GenerationSettings",
     "InputError",
+    "Reader",
+    "Reading",
+    "Section",
+    "Skill",
     "Task",
     "TokenCount",
     "Writer",

@@ -10,10 +10,25 @@ from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import Token
 
 SPACE_MARK = "▁"  # how a SentencePiece vocabulary writes a leading space
+LINE_BREAK = "<n>"  # how PEGASUS writes the end of a line, for which SentencePiece has no place
 
 
 def plain_text(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
-    return tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+    """The text, where a line ends at every piece that says so."""
+    end_of_line = line_break_id(tokenizer)
+    lines: list[list[int]] = [[]]
+    for token_id in ids:
+        if token_id == end_of_line:
+            lines.append([])
+        else:
+            lines[-1].append(token_id)
+    return "\n".join(tokenizer.decode(line, skip_special_tokens=True).strip() for line in lines).strip()
+
+
+def line_break_id(tokenizer: Tokenizer) -> int | None:
+    """The piece that stands for the end of a line; None where the vocabulary has none."""
+    token_id = tokenizer.convert_tokens_to_ids(LINE_BREAK)
+    return None if token_id == tokenizer.unk_token_id else token_id
 
 
 def target_tokens(tokenizer: Tokenizer, ids: Sequence[int], text: str) -> tuple[Token, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from seq2seq.trace import Token
+from seq2seq.tasks.sections import joined
+from seq2seq.trace import Answer, Token
 
 Task = Literal["fuse", "split", "summarize"]
 TASKS: tuple[Task, ...] = Task.__args__
+Skill = Literal["fuse", "split", "summarize", "answer"]  # what a checkpoint can do: write for a task, or answer
 
 
 class InputError(ValueError):
@@ -37,6 +39,30 @@ class GenerationSettings:
 
 
 @dataclass(frozen=True)
+class AnswerSettings:
+    """How to answer. A checkpoint may carry its own, in config.json as task_specific_params["answer"].
+
+    `no_answer_threshold` is the doubt up to which an answer is given: the share of "no answer" in its probability and
+    that of the best span together. At 0.5 there is no answer where "no answer" is likelier than the best span, at 1.0
+    there always is one.
+    """
+
+    num_spans: int = 5  # how many to tell, the best one included
+    max_answer_tokens: int = 30
+    no_answer_threshold: float = 0.5
+    max_window_tokens: int | None = None  # question and text read at once; None: as many as the model can
+
+    def __post_init__(self) -> None:
+        """Raises: ValueError that names a setting out of range."""
+        for name in ("num_spans", "max_answer_tokens", "max_window_tokens"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be 1 or more; got {value}.")
+        if not 0 <= self.no_answer_threshold <= 1:
+            raise ValueError(f"no_answer_threshold must be from 0 to 1; got {self.no_answer_threshold}.")
+
+
+@dataclass(frozen=True)
 class Choice:
     """One generated token: where it stands in the output, how sure the model was, and what else it weighed."""
 
@@ -46,22 +72,90 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Generated:
-    """A snapshot of a run. Snapshots follow each other as it goes on; the last one has `finished` and `choices`."""
+class Section:
+    """A text that was read at once, whole or a part of a longer one, and what was written for it."""
 
-    text: str  # the output so far, as a reader should see it
-    source_text: str  # the visitor's text without control characters
-    target_ids: tuple[int, ...]  # output tokens so far, without the start token
+    source_text: str  # without control characters
+    text: str  # as a reader should see it
+    target_ids: tuple[int, ...]  # of `text`, without the start token
     num_source_tokens: int  # tokens that the model read
     num_cut_tokens: int  # tokens that did not fit and were left out
-    seconds: float  # since the run began
+    seconds: float  # since it was begun
+    choices: tuple[Choice, ...] = ()  # of target_ids, once it is finished
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A snapshot of a run. Snapshots follow each other as it goes on; the last one has `finished` and all sections.
+
+    What the model reads at once is one section, so most runs have only one; of that, or of the one being written, are
+    `source_text`, `target_ids` and `choices`.
+    """
+
+    sections: tuple[Section, ...]  # the finished ones in order, and last the one being written
+    num_sections: int  # of the whole text
     finished: bool = False
-    choices: tuple[Choice, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The output so far: a paragraph for each section."""
+        return joined(section.text for section in self.sections)
+
+    @property
+    def source_text(self) -> str:
+        return self.sections[-1].source_text
+
+    @property
+    def target_ids(self) -> tuple[int, ...]:
+        return self.sections[-1].target_ids
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        return self.sections[-1].choices
+
+    @property
+    def num_target_tokens(self) -> int:
+        return sum(len(section.target_ids) for section in self.sections)
+
+    @property
+    def num_source_tokens(self) -> int:
+        return sum(section.num_source_tokens for section in self.sections)
+
+    @property
+    def num_cut_tokens(self) -> int:
+        return sum(section.num_cut_tokens for section in self.sections)
+
+    @property
+    def seconds(self) -> float:
+        return sum(section.seconds for section in self.sections)
+
+    @property
+    def num_finished_sections(self) -> int:
+        return len(self.sections) - (not self.finished)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the run ends, if its sections go on taking as long as those before; None while there is none before."""
+        *before, current = self.sections
+        if not before:
+            return None
+        each = sum(section.seconds for section in before) / len(before)
+        return max(0.0, each * (self.num_sections - len(before)) - current.seconds)
 
 
 @dataclass(frozen=True)
 class TokenCount:
-    """How long a text is to a model, and how long it may be."""
+    """How long a text is to a model, how much the model reads at once, and in how many sections it reads the text."""
 
     num_tokens: int
     limit: int
+    num_sections: int = 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A snapshot of a text being read, in windows where it is long. The last one has the answer."""
+
+    windows_read: int
+    num_windows: int
+    answer: Answer | None = None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
-from seq2seq.tasks.output import special_token
+from seq2seq.tasks.output import LINE_BREAK, line_break_id, special_token
 from seq2seq.tasks.results import InputError
 from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import Token
 
 KEPT_CONTROLS = "\n\t"
+LINE_END = re.compile(r"(?<!\s)\s*\n")
+PARAGRAPH_END = re.compile(r"(?<!\s)\s*\n\s*\n")
 
 
 @dataclass(frozen=True)
@@ -30,21 +33,56 @@ def clean(text: str) -> str:
     text = "".join(c for c in text if c in KEPT_CONTROLS or unicodedata.category(c) not in {"Cc", "Cs"}).strip()
     if not text:
         raise InputError("There is no text yet. Type or paste some, or choose an example.")
-    if not any(character.isalnum() for character in text):
+    if not has_words(text):
         raise InputError("This text has no words in it. Type or paste a sentence or more.")
     return text
 
 
+def places_in(text: str, cleaned: str) -> list[int]:
+    """Where each character of `cleaned`, which is what `clean` left of `text`, stands in `text`."""
+    text = text.replace("\r", "\n")
+    places: list[int] = []
+    for character in cleaned:
+        places.append(text.index(character, places[-1] + 1 if places else 0))
+    return places
+
+
+def has_words(text: str) -> bool:
+    """Whether there is a letter or a digit to work on."""
+    return any(character.isalnum() for character in text)
+
+
 def read_source(text: str, prompt: str, tokenizer: Tokenizer, limit: int) -> Source:
     """`text` is clean; `prompt` is what the checkpoint was taught to find before a text of this task, or empty."""
-    encoded = tokenizer(prompt + text, return_offsets_mapping=True)
-    input_ids, spans = encoded.input_ids, encoded.offset_mapping
+    sent, origins = prompt + text, range(len(prompt) + len(text) + 1)
+    if line_break_id(tokenizer) is not None:
+        sent, origins = with_line_breaks(sent)
+    num_tokens = len(tokenizer(sent).input_ids)
+    encoded = tokenizer(sent, truncation=True, max_length=limit, return_offsets_mapping=True)
     special = set(tokenizer.all_special_ids)
+    ahead = len(prompt)
     tokens = tuple(
-        source_token(token_id, start - len(prompt), end - len(prompt), text, tokenizer, token_id in special)
-        for token_id, (start, end) in zip(input_ids[:limit], spans[:limit], strict=True)
+        source_token(token_id, origins[start] - ahead, origins[end] - ahead, text, tokenizer, token_id in special)
+        for token_id, (start, end) in zip(encoded.input_ids, encoded.offset_mapping, strict=True)
     )
-    return Source(text, tuple(input_ids[:limit]), tokens, max(0, len(input_ids) - limit))
+    return Source(text, tuple(encoded.input_ids), tokens, num_tokens - len(tokens))
+
+
+def with_line_breaks(text: str) -> tuple[str, list[int]]:
+    """The text with a piece at the end of each paragraph, and where each of its characters, and its end, is from.
+
+    Paragraphs end at blank lines or, in a text that has none, at every line's end. So did those that PEGASUS and
+    BigBird-Pegasus were trained on: google-research/bigbird, summarization/pegasus_large.sh, substitute_newline.
+    """
+    ends = PARAGRAPH_END if PARAGRAPH_END.search(text) else LINE_END
+    sent: list[str] = []
+    origins: list[int] = []
+    position = 0
+    for match in ends.finditer(text):
+        sent += [text[position : match.start()], LINE_BREAK]
+        origins += [*range(position, match.start()), *[match.start()] * len(LINE_BREAK)]
+        position = match.end()
+    return "".join([*sent, text[position:]]), [*origins, *range(position, len(text) + 1)]
 
 
 def source_token(token_id: int, start: int, end: int, text: str, tokenizer: Tokenizer, special: bool) -> Token:

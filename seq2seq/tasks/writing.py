@@ -1,37 +1,44 @@
 """Fusing, splitting and summarizing: a text in, a stream of snapshots out, and afterwards a look at the attention.
 
-The three differ in what the checkpoint was taught to do behind each prompt, not in the way; so they are data here.
+The three differ in what the checkpoint was taught to do behind each prompt, not in the way; so they are data here. A
+text beyond the model's window is cut, or summarized in sections: what was written for the parts of a text is a summary
+of it, but no fusion.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 
 from seq2seq.attention.tape import recording
-from seq2seq.config import EncoderDecoderConfig
+from seq2seq.config import PretrainedConfig
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import Step
-from seq2seq.models import EncoderDecoderModel
 from seq2seq.models.generating import first_token, generation_defaults
+from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks.output import choices_of, plain_text, special_token, target_tokens
-from seq2seq.tasks.results import Generated, GenerationSettings, InputError, Task
-from seq2seq.tasks.source import Source, clean, read_source
+from seq2seq.tasks.parameters import task_parameters
+from seq2seq.tasks.results import Generated, GenerationSettings, InputError, Section, Task, TokenCount
+from seq2seq.tasks.sections import joined, sections
+from seq2seq.tasks.source import Source, clean, has_words, read_source
 from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import AttentionKind, AttentionRecord
 
 NUM_ALTERNATIVES = 5
+BATCH_SIZE = 16  # sources written side by side
+IN_SECTIONS: frozenset[Task] = frozenset({"summarize"})
 
 
 @dataclass(frozen=True)
 class Writer:
     """A checkpoint ready to write, and how it is asked for each task."""
 
-    model: EncoderDecoderModel
+    model: GeneratesFromSource
     tokenizer: Tokenizer
 
     @property
@@ -41,6 +48,22 @@ class Writer:
 
     def source(self, task: Task, text: str) -> Source:
         return read_source(clean(text), prompt_of(self.model.config, task), self.tokenizer, self.limit)
+
+    def num_tokens(self, task: Task, text: str) -> int:
+        """Of the whole text, the prompt included, whether or not it fits."""
+        return len(self.tokenizer(prompt_of(self.model.config, task) + text).input_ids)
+
+    def parts(self, task: Task, text: str) -> list[str]:
+        """The texts to write for, one after the other: the text itself, or the sections of it that have words."""
+        text = clean(text)
+        if task not in IN_SECTIONS:
+            return [text]
+        return [
+            part for part in sections(text, self.limit, lambda part: self.num_tokens(task, part)) if has_words(part)
+        ]
+
+    def count(self, task: Task, text: str) -> TokenCount:
+        return TokenCount(self.num_tokens(task, clean(text)), self.limit, len(self.parts(task, text)))
 
     def generation_config(self, task: Task, settings: GenerationSettings) -> GenerationConfig:
         """The visitor's choices over the checkpoint's for the task, over its general ones.
@@ -64,16 +87,11 @@ class Writer:
         return config
 
 
-def task_parameters(config: EncoderDecoderConfig) -> Mapping[str, Mapping[str, Any]]:
-    """What the checkpoint says of each task it was taught, in config.json: a `prefix`, and settings of generation."""
-    return getattr(config, "task_specific_params", None) or {}
-
-
-def prompt_of(config: EncoderDecoderConfig, task: Task) -> str:
+def prompt_of(config: PretrainedConfig, task: Task) -> str:
     return task_parameters(config).get(task, {}).get("prefix", "")
 
 
-def generation_of(config: EncoderDecoderConfig, task: Task) -> dict[str, Any]:
+def generation_of(config: PretrainedConfig, task: Task) -> dict[str, Any]:
     parameters = task_parameters(config).get(task, {})
     return {name: value for name, value in parameters.items() if name != "prefix"}
 
@@ -84,33 +102,66 @@ def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | 
     Raises: InputError for a text that cannot be worked on, ValueError for settings out of range.
     """
     settings = settings or GenerationSettings()
-    started = time.monotonic()
-    source = writer.source(task, text)
+    parts = writer.parts(task, text)
     config = writer.generation_config(task, settings)
+    generator = torch.Generator().manual_seed(settings.seed)
+    finished: tuple[Section, ...] = ()
+    for part in parts:
+        for section, is_finished in write_section(writer, writer.source(task, part), config, generator):
+            so_far = (*finished, section)
+            yield Generated(so_far, len(parts), finished=is_finished and len(so_far) == len(parts))
+        finished = so_far
+
+
+def write_section(
+    writer: Writer, source: Source, config: GenerationConfig, generator: torch.Generator
+) -> Iterator[tuple[Section, bool]]:
+    """The section as it grows by a token, and whether it is finished."""
+    started = time.monotonic()
     steps = writer.model.generate_steps(
         torch.tensor([source.input_ids], device=writer.model.device),
         generation_config=config,
-        generator=torch.Generator().manual_seed(settings.seed),
+        generator=generator,
         num_alternatives=NUM_ALTERNATIVES,
     )
     for step in steps:
-        yield snapshot(writer.tokenizer, source, step, time.monotonic() - started)
+        yield section_of(writer.tokenizer, source, step, time.monotonic() - started), step.output is not None
+
+
+def section_of(tokenizer: Tokenizer, source: Source, step: Step, seconds: float) -> Section:
+    target_ids = tuple(step.tokens[0, 1 : step.lengths[0]].tolist())
+    text = plain_text(tokenizer, target_ids)
+    return Section(
+        source_text=source.text,
+        text=text,
+        target_ids=target_ids,
+        num_source_tokens=len(source.input_ids),
+        num_cut_tokens=source.num_cut_tokens,
+        seconds=seconds,
+        choices=choices_of(tokenizer, target_ids, text, step) if step.output is not None else (),
+    )
 
 
 def write_batch(
     writer: Writer, task: Task, texts: Sequence[str], settings: GenerationSettings | None = None
 ) -> list[str | InputError]:
-    """The finished output of every text, written side by side; for one that cannot be worked on, why."""
+    """The finished output of every text, sections of all of them written side by side; or why there is none."""
     settings = settings or GenerationSettings()
-    sources = [source_or_error(writer, task, text) for text in texts]
-    rows = [torch.tensor(source.input_ids) for source in sources if isinstance(source, Source)]
-    outputs = iter(generate_rows(writer, task, rows, settings) if rows else ())
-    return [next(outputs) if isinstance(source, Source) else source for source in sources]
+    parts_of_texts = [parts_or_error(writer, task, text) for text in texts]
+    rows = [
+        torch.tensor(writer.source(task, part).input_ids)
+        for parts in parts_of_texts
+        if not isinstance(parts, InputError)
+        for part in parts
+    ]
+    batches = [rows[start : start + BATCH_SIZE] for start in range(0, len(rows), BATCH_SIZE)]
+    outputs = (output for batch in batches for output in generate_rows(writer, task, batch, settings))
+    return [parts if isinstance(parts, InputError) else joined(islice(outputs, len(parts))) for parts in parts_of_texts]
 
 
-def source_or_error(writer: Writer, task: Task, text: str) -> Source | InputError:
+def parts_or_error(writer: Writer, task: Task, text: str) -> list[str] | InputError:
     try:
-        return writer.source(task, text)
+        return writer.parts(task, text)
     except InputError as error:
         return error
 
@@ -127,22 +178,6 @@ def generate_rows(writer: Writer, task: Task, rows: list[torch.Tensor], settings
         generator=torch.Generator().manual_seed(settings.seed),
     )
     return [plain_text(writer.tokenizer, row) for row in sequences[:, 1:].tolist()]
-
-
-def snapshot(tokenizer: Tokenizer, source: Source, step: Step, seconds: float) -> Generated:
-    finished = step.output is not None
-    target_ids = tuple(step.tokens[0, 1 : step.lengths[0]].tolist())
-    text = plain_text(tokenizer, target_ids)
-    return Generated(
-        text=text,
-        source_text=source.text,
-        target_ids=target_ids,
-        num_source_tokens=len(source.input_ids),
-        num_cut_tokens=source.num_cut_tokens,
-        seconds=seconds,
-        finished=finished,
-        choices=choices_of(tokenizer, target_ids, text, step) if finished else (),
-    )
 
 
 @torch.no_grad()

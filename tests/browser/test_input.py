@@ -21,7 +21,7 @@ from tests.browser.panel import (
     wait_until_finished,
     written,
 )
-from tests.demo.documents import pdf
+from tests.documents import pdf, word_file
 
 pytestmark = pytest.mark.browser
 
@@ -61,19 +61,39 @@ def test_a_setting_that_makes_no_sense_is_said_plainly(visit):
     finished_fusion(panel)
 
 
-def test_a_megabyte_is_answered_and_leaves_the_page_at_ease(visit):
-    panel = visit().tab("Summarize")
-    text = ("The council of Holm met on 4 May and voted for the bridge. " * 18_000)[:1_000_000]
+MEGABYTE = ("The council of Holm met on 4 May and voted for the bridge. " * 18_000)[:1_000_000]
+
+
+def paste(panel: Locator, text: str) -> None:
     box(panel).evaluate(
         "(box, text) => { box.value = text; box.dispatchEvent(new Event('input', {bubbles: true})); }", text
     )
+
+
+def test_a_megabyte_is_answered_and_leaves_the_page_at_ease(visit):
+    panel = visit().tab("Fuse")
+    paste(panel, MEGABYTE)
     expect(panel.locator(".count").first).to_contain_text("left out")
-    button(panel, "Summarize").click()
+    button(panel, "Fuse").click()
     wait_until_finished(panel)
     expect(panel.locator(".result-notes")).to_contain_text("not read")
-    assert len(box(panel).input_value()) == len(text)
-    run(panel, "Summarize", "The council of Holm met on 4 May and voted for the bridge.")
+    assert len(box(panel).input_value()) == len(MEGABYTE)
+    run(panel, "Fuse", TEXT)
     expect(panel.locator(".result-notes")).not_to_contain_text("not read")
+    wait_until_finished(panel)
+
+
+def test_a_megabyte_is_summarized_in_sections_until_it_is_cancelled(visit):
+    panel = visit().tab("Summarize")
+    paste(panel, MEGABYTE)
+    expect(panel.locator(".count").first).to_contain_text(re.compile(r"will be summarized in \d{3} sections"))
+    button(panel, "Summarize").click()
+    expect(panel.get_by_role("progressbar")).to_have_attribute("aria-valuemax", re.compile(r"^\d{3}$"))
+    expect(output(panel)).not_to_be_empty()
+    button(panel, "Cancel").click()
+    expect(panel.locator(".result-notes")).to_have_text("Stopped.")
+    run(panel, "Summarize", TEXT)
+    expect(panel.get_by_role("progressbar")).to_have_count(0)
     wait_until_finished(panel)
 
 
@@ -124,6 +144,7 @@ def test_unusual_texts_are_answered(visit, text, kept):
     [
         ("notes.txt", "Žofie wrote the notes.".encode(), "Žofie wrote the notes."),
         ("notes.PDF", pdf("Ada wrote the notes."), "Ada wrote the notes."),
+        ("notes.docx", word_file(lambda document: document.add_paragraph("Ada wrote.")), "Ada wrote."),
     ],
 )
 def test_a_file_fills_the_text_box_and_is_not_kept(visit, monkeypatch, name, data, text):
@@ -147,7 +168,8 @@ def test_a_dropped_file_fills_the_text_box(visit):
     ("name", "data", "notice"),
     [
         ("photo.txt", b"\x89PNG\r\n\x00\x01", "This file is not a text"),
-        ("scan.pdf", pdf(""), "This PDF has no text"),
+        ("scan.pdf", pdf(""), "This file has no text"),
+        ("torn.docx", word_file()[:3000], "This file is damaged"),
         ("big.txt", b"word " * 2_200_000, "maximum allowed size of 10"),
         ("photo.png", b"\x89PNG\r\n\x00\x01", "Invalid file type"),
     ],

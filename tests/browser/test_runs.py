@@ -95,6 +95,58 @@ def test_cancel_stops_and_the_next_run_works(visit, engine):
     finished_fusion(panel)
 
 
+def test_a_long_text_is_summarized_section_by_section_and_cancel_keeps_what_is_there(visit):
+    panel = visit().tab("Summarize")
+    bar = panel.get_by_role("progressbar", name="Sections done")
+    run(panel, "Summarize", long_text(40))
+    expect(panel.locator(".count").first).to_contain_text("will be summarized in 34 sections")
+    expect(bar).to_have_attribute("aria-valuemax", "34")
+    expect(panel.locator(".result-progress p")).to_have_text(re.compile(r"^Section \d+ of 34, about \d+ (s|min) left$"))
+    expect(bar).to_have_attribute("aria-valuenow", re.compile("^[2-9]|1."))
+    button(panel, "Cancel").click()
+    expect(panel.locator(".result-notes")).to_have_text("Stopped.")
+    expect(panel.locator(".result-progress p")).to_have_text(re.compile(r"^Stopped after \d+ of 34 sections$"))
+    stopped = output(panel).inner_text()
+    assert len(stopped.split("\n\n")) >= 2
+    time.sleep(1)
+    assert output(panel).inner_text() == stopped
+    expect(button(panel, "Summarize this again")).to_be_hidden()
+    expect(button(panel, "Copy")).to_be_visible()
+
+
+def test_a_summary_in_sections_can_be_looked_at_and_summarized_again(visit):
+    panel = visit().tab("Summarize")
+    open_settings(panel)
+    choose_settings(panel, Beams=1, Longest_output=30)
+    run(panel, "Summarize", long_text(3))
+    result = wait_until_finished(panel)
+    paragraphs = result.split("\n\n")
+    assert len(paragraphs) == 3
+    for number, paragraph in enumerate(paragraphs):
+        choose_section(panel, number + 1)
+        expect(written(panel)).to_have_count(len(paragraph.split()))
+        assert "".join(written(panel).all_inner_texts()) == "".join(paragraph.split())
+    button(panel, "Summarize this again").click()
+    expect(panel.locator(".result-longer")).to_be_visible()
+    shorter = wait_until_finished(panel)
+    assert 0 < len(shorter) < len(result)
+    expect(panel.get_by_role("progressbar")).to_have_count(0)
+    panel.get_by_text("The longer summary").click()
+    assert panel.locator(".result-longer p").inner_text() == result
+    expect(panel.get_by_label("Section of your text")).to_be_hidden()
+
+
+def long_text(num_sections: int) -> str:
+    """A text that gloss-small reads in so many sections."""
+    paragraphs = ["The town of Holm voted for a bridge. " * 45, "The ferry sank in a storm in May. " * 45]
+    return "\n\n".join(paragraphs[number % 2].strip() for number in range(num_sections))
+
+
+def choose_section(panel, number: int) -> None:
+    panel.get_by_label("Section of your text").click()
+    panel.page.get_by_role("option", name=re.compile(f"^{number} of")).click()
+
+
 def test_who_waits_sees_the_queue_and_can_leave_it(visit):
     first, second = visit().tab("Fuse"), visit().tab("Fuse")
     start_long_run(first)

@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seq2seq.engine import ModelCard
-from seq2seq.tasks import TASKS, Generated, InputError, TokenCount
-from seq2seq.trace import AttentionRecord, Token
+from seq2seq.tasks import TASKS, Generated, InputError, Section, TokenCount
+from seq2seq.tasks.cost import MEASURED_LENGTHS, Machine
+from seq2seq.tasks.mass import LayersRead
+from seq2seq.tasks.results import Reading
+from seq2seq.tasks.sections import sections
+from seq2seq.trace import Answer, AttentionRecord, BlockMass, Span, Timing, Token
 
 OUTPUTS = {
     "fuse": "The old harbour bridge in Skarvik was closed on 3 March because engineers had found cracks.",
@@ -22,6 +26,10 @@ LIMIT = 512
 
 def tokens_of(text: str) -> tuple[Token, ...]:
     return tuple(Token(match.group(), *match.span()) for match in re.finditer(r"\w{1,5}|[^\w\s]", text))
+
+
+def parts_of(task: str, text: str) -> list[str]:
+    return sections(text, LIMIT, lambda part: len(tokens_of(part))) if task == "summarize" else [text]
 
 
 def refuse_blank(text: str) -> None:
@@ -38,7 +46,7 @@ class StandInEngine:
     def models(self, task):
         return (
             ModelCard("stand-in", "Stand-in", TASKS, 6, 12, 6, LIMIT),
-            ModelCard("stand-in-2", "Stand-in, smaller", (task,), 3, 4, 3, LIMIT),
+            ModelCard("stand-in-2", "Stand-in, longer", (task,), 3, 4, 3, 4 * LIMIT),
         )
 
     def card(self, task, model=None):
@@ -46,12 +54,21 @@ class StandInEngine:
 
     def count_tokens(self, task, text, model=None):
         refuse_blank(text)
-        return TokenCount(len(tokens_of(text)), LIMIT)
+        return TokenCount(len(tokens_of(text)), LIMIT, len(parts_of(task, text)))
 
     def run(self, task, text, model=None, settings=None):
         refuse_blank(text)
         if "explode" in text:
             raise RuntimeError("the secret inside")
+        finished = ()
+        parts = parts_of(task, text)
+        for part in parts:
+            for section, is_finished in self.write_section(task, part):
+                so_far = (*finished, section)
+                yield Generated(so_far, len(parts), is_finished and len(so_far) == len(parts))
+            finished = so_far
+
+    def write_section(self, task, text):
         output = OUTPUTS[task] if "echo" not in text else text
         sources, started = tokens_of(text), time.perf_counter()
         read = sources[:LIMIT]
@@ -59,15 +76,15 @@ class StandInEngine:
         for count in range(1, len(made) + 1):
             time.sleep(self.seconds_per_token)
             self.steps += 1
-            yield Generated(
-                text=output[: made[count - 1].end],
+            section = Section(
                 source_text=text,
+                text=output[: made[count - 1].end],
                 target_ids=tuple(range(count)),
                 num_source_tokens=len(read),
                 num_cut_tokens=len(sources) - len(read),
                 seconds=time.perf_counter() - started,
-                finished=count == len(made),
             )
+            yield section, count == len(made)
 
     def attention(self, task, source_text, target_ids, kind, layer, model=None):
         self.looks.append(layer)
@@ -80,3 +97,63 @@ class StandInEngine:
         weights = np.exp(logits + 6 * same)
         weights = (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
         return AttentionRecord(kind, layer, weights, targets, sources, target_text, source_text)
+
+    def encoders(self):
+        return self.models("summarize")
+
+    def read_blocks(self, model, text, layer, block_size):
+        """Four heads that look evenly at everything."""
+        refuse_blank(text)
+        if "explode" in text:
+            raise RuntimeError("the secret inside")
+        for number in range(layer + 1):
+            yield LayersRead(number, layer + 1)
+            time.sleep(self.seconds_per_token)
+            self.steps += 1
+        tokens = (Token("[CLS]", 0, 0, True), *tokens_of(text)[: LIMIT - 2], Token("[SEP]", 0, 0, True))
+        num_blocks = -(-len(tokens) // block_size)
+        mass = np.full((4, num_blocks, num_blocks), 1 / num_blocks, dtype=np.float32)
+        yield BlockMass(model, layer, block_size, mass, tokens, text, 0, 32, LIMIT)
+
+    machine = Machine("Abacus", "float32", 2)
+
+    def measure(self, settings):
+        for length in MEASURED_LENGTHS:
+            time.sleep(self.seconds_per_token)
+            self.steps += 1
+            yield Timing(length, 1e-7 * length**2, 1e-4 * length)
+
+    def answer(self, question, context, model=None):
+        """The words of `context` that stand between brackets, likeliest first; without any, there is no answer."""
+        refuse_blank(context)
+        if not question:
+            raise InputError("Please ask a question first.")
+        if "explode" in question:
+            raise RuntimeError("the secret inside")
+        tokens, started = tokens_of(context), time.perf_counter()
+        num_windows = max(1, -(-len(tokens) // LIMIT))
+        for windows_read in range(num_windows):
+            yield Reading(windows_read, num_windows)
+            time.sleep(self.seconds_per_token)
+            self.steps += 1
+        yield Reading(num_windows, num_windows, bracketed(question, context, tokens, num_windows, started))
+
+
+def bracketed(question, context, tokens, num_windows, started) -> Answer:
+    """The stand-in's answer: each bracketed stretch has a third of the probability of the one before it."""
+    matches = list(re.finditer(r"(?<=\[)[^\]]+(?=\])", context))
+    spans = tuple(Span(match.group(), *match.span(), 0.6 / 3**rank) for rank, match in enumerate(matches))
+    if not spans:
+        spans = (Span(tokens[0].text, tokens[0].start, tokens[0].end, 0.08),)
+    return Answer(
+        question=question,
+        context=context,
+        best=spans[0] if matches else None,
+        spans=spans,
+        no_answer_score=1 - sum(span.score for span in spans),
+        tokens=tokens,
+        start_scores=tuple(sum(span.score for span in spans if span.start == token.start) for token in tokens),
+        end_scores=tuple(sum(span.score for span in spans if span.end == token.end) for token in tokens),
+        num_windows=num_windows,
+        seconds=time.perf_counter() - started,
+    )

@@ -6,11 +6,14 @@ import gradio as gr
 import pytest
 
 from demo import wording
-from demo.handlers import MEAN_HEAD, Handlers, begin, end, explain, redraw, result
+from demo.handlers import MEAN_HEAD, Handlers, begin, begin_shorter, end, explain, open_document, redraw, result
 from demo.setting_fields import FIELDS
-from seq2seq.tasks import InputError
+from seq2seq.tasks import Generated, InputError, Section
+from tests.demo.stand_in import OUTPUTS
+from tests.documents import pdf, word_file
 
 EMPTY = [""] * len(FIELDS)
+LONG = "Rain fell again. " * 325  # 1,300 of the stand-in's tokens
 
 
 @pytest.fixture
@@ -24,15 +27,62 @@ def test_a_run_grows_and_ends_with_what_the_pictures_need(handlers):
     assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
     assert [run for _, run in shown[:-1]] == [None] * (len(shown) - 1)
     view, run = shown[-1]
-    assert (run.task, run.model, run.source_text) == ("fuse", "stand-in", "Ada wrote. She wrote notes.")
-    assert len(run.target_ids) == len(shown)
+    [section] = run.sections
+    assert (run.task, run.model, section.source_text) == ("fuse", "stand-in", "Ada wrote. She wrote notes.")
+    assert len(section.target_ids) == len(shown)
     assert not view["running"]
+    assert view["progress"] is None
     assert view["notes"][0].startswith(f"{len(shown)} tokens in ")
 
 
 def test_what_was_not_read_is_said(handlers):
-    *_, (view, _) = handlers.generate("summarize", "word " * 600, None, False, *EMPTY)
+    *_, (view, _) = handlers.generate("fuse", "word " * 600, None, False, *EMPTY)
     assert view["notes"][1] == "The last 88 tokens of your text did not fit and were not read."
+
+
+def test_a_long_summary_shows_how_far_it_is_and_keeps_all_that_the_pictures_need(handlers):
+    shown = list(handlers.generate("summarize", LONG, None, False, *EMPTY))
+    progress = [view["progress"] for view, _ in shown]
+    assert [each["done"] for each in progress] == sorted(each["done"] for each in progress)
+    assert {(each["done"], each["of"]) for each in progress} == {(done, 3) for done in range(4)}
+    assert progress[0]["says"] == "Section 1 of 3"
+    assert progress[-2]["says"].startswith("Section 3 of 3, about ")
+    view, run = shown[-1]
+    assert view["text"] == "\n\n".join([OUTPUTS["summarize"]] * 3)
+    assert view["progress"]["says"] == "Summarized in 3 sections, a paragraph for each"
+    assert "".join(section.source_text for section in run.sections) == LONG
+
+
+def test_a_long_summary_that_is_stopped_keeps_what_was_written(handlers):
+    running = handlers.generate("summarize", LONG, None, False, *EMPTY)
+    half = next(view for view, _ in running if view["progress"]["done"] == 1)
+    running.close()
+    *_, stopped = end(half)
+    assert stopped["text"].startswith(OUTPUTS["summarize"] + "\n\n")
+    assert stopped["progress"]["says"] == "Stopped after 1 of 3 sections"
+    assert (stopped["notes"], stopped["running"]) == ([wording.STOPPED], False)
+
+
+def test_a_long_summary_can_be_summarized_again_and_is_kept(handlers):
+    *_, (long, _) = handlers.generate("summarize", LONG, None, False, *EMPTY)
+    run, cancel, fresh, finished, frame = begin_shorter("summarize", long)
+    assert (fresh["text"], fresh["longer"], fresh["running"]) == ("", long["text"], True)
+    assert (run, cancel, finished, frame) == (*begin("summarize")[:2], *begin("summarize")[3:])
+    shown = list(handlers.shorten("summarize", fresh, None, False, *EMPTY))
+    assert {view["longer"] for view, _ in shown} == {long["text"]}
+    view, run = shown[-1]
+    assert view["text"] == OUTPUTS["summarize"]
+    assert [section.source_text for section in run.sections] == [long["text"]]
+
+
+def test_each_section_of_a_long_summary_can_be_looked_at(handlers):
+    *_, (_, run) = handlers.generate("summarize", LONG, None, False, *EMPTY)
+    frame, section, layer, *_ = handlers.first_look(run, "words")
+    assert (frame["visible"], section["visible"], section["value"]) == (True, True, 0)
+    assert [label[:8] for label, _ in section["choices"]] == ["1 of 3 ·", "2 of 3 ·", "3 of 3 ·"]
+    for _, number in section["choices"]:
+        record, *_ = handlers.look(run, number, layer["value"], MEAN_HEAD, "words")
+        assert record.source_text == run.sections[number].source_text
 
 
 @pytest.mark.parametrize("text", ["", " \n", None])
@@ -65,15 +115,16 @@ def test_a_bad_setting_is_named(handlers):
 
 def test_only_a_layer_asks_the_engine(handlers, engine):
     *_, (_, run) = handlers.generate("fuse", "Ada wrote. She wrote notes.", None, False, *EMPTY)
-    visible, layer, head, record, *_ = handlers.first_look(run, "words")
+    visible, section, layer, head, record, *_ = handlers.first_look(run, "words")
     assert visible["visible"]
+    assert not section["visible"]
     assert engine.looks == [layer["value"]]
     assert len(layer["choices"]) == 6
     assert len(head["choices"]) == 13
     redraw(record, 3, "tokens")
     redraw(record, MEAN_HEAD, "words")
     assert len(engine.looks) == 1
-    handlers.look(run, 0, MEAN_HEAD, "words")
+    handlers.look(run, 0, 0, MEAN_HEAD, "words")
     assert engine.looks[1:] == [0]
 
 
@@ -91,13 +142,18 @@ def test_an_error_behind_a_picture_reaches_the_page_as_a_plain_notice(handlers, 
     *_, (_, run) = handlers.generate("fuse", "Ada wrote.", None, False, *EMPTY)
     monkeypatch.setattr(engine, "attention", fail)
     with pytest.raises(gr.Error) as raised:
-        handlers.look(run, 0, MEAN_HEAD, "words")
+        handlers.look(run, 0, 0, MEAN_HEAD, "words")
     assert raised.value.message == "Not &lt;b&gt;that&lt;/b&gt;."
 
 
 def test_the_count_says_when_a_text_is_cut(handlers):
     assert handlers.count("fuse", "one two three", None) == "3 of 512 tokens"
     assert "the last 88 will be left out" in handlers.count("fuse", "word " * 600, None)
+    assert "Stand-in, longer reads 2,048." in handlers.count("fuse", "word " * 600, None)
+    assert handlers.count("summarize", LONG, None) == (
+        "**1,300 tokens.** Stand-in reads 512 at a time, so your text will be summarized in 3 sections. "
+        "Stand-in, longer reads 2,048."
+    )
     assert handlers.count("fuse", " ", None) == wording.KEYS_HINT
 
 
@@ -110,6 +166,42 @@ def test_only_what_the_host_offers_can_be_asked_for(handlers):
     [(view, run)] = handlers.generate("fuse", "Ada wrote.", "someone/else", False, *EMPTY)
     assert view["problem"].startswith("There is no model called “someone/else” here. Choose one of: stand-in,")
     assert run is None
+
+
+def test_the_choice_of_a_model_says_how_much_it_reads(handlers):
+    labels = [label for label, _ in handlers.model_options("summarize")["choices"]]
+    assert labels == ["Stand-in · reads 512 tokens", "Stand-in, longer · reads 2,048 tokens"]
+
+
+@pytest.mark.parametrize("data", [pdf("Ada wrote."), word_file()], ids=["pdf", "docx"])
+def test_an_uploaded_file_is_read_and_not_kept(tmp_path, data):
+    path = tmp_path / "upload"
+    path.write_bytes(data)
+    assert open_document(str(path)) == "Ada wrote."
+    assert not path.exists()
+
+
+def test_an_uploaded_file_that_cannot_be_read_is_not_kept_either(tmp_path):
+    path = tmp_path / "upload"
+    path.write_bytes(b"\0")
+    with pytest.raises(gr.Error, match="not a text"):
+        open_document(str(path))
+    assert not path.exists()
+
+
+def test_a_file_that_is_not_read_to_its_end_is_told(tmp_path):
+    path = tmp_path / "upload"
+    path.write_bytes(b"word " * 300_000)
+    with pytest.warns(UserWarning, match="Its first 1,000,000 characters were taken"):
+        open_document(str(path))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.0, "5 s"), (12.0, "15 s"), (59.9, "60 s"), (61.0, "2 min"), (4000.0, "67 min")]
+)
+def test_the_time_left_is_rounded_up(seconds, said):
+    sections = (Section("", "", (), 0, 0, seconds), Section("", "", (), 0, 0, 0.0))
+    assert wording.progress(Generated(sections, 2)) == f"Section 2 of 2, about {said} left"
 
 
 def test_buttons_and_result_follow_the_run():

@@ -6,7 +6,7 @@ So every comparison in this folder also checks that what was saved there loads h
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +35,14 @@ class Pair:
     ours: nn.Module
     theirs: nn.Module
 
+    def call(self, **inputs: Any) -> tuple[Any, Any]:
+        """Both outputs of a forward pass."""
+        return self.ours(**inputs), self.theirs(**inputs)
+
     def run(self, **inputs: Any) -> tuple[Any, Any]:
         """Both outputs of a forward pass without gradients."""
         with torch.no_grad():
-            return self.ours(**inputs), self.theirs(**inputs)
+            return self.call(**inputs)
 
     def check(self, **inputs: Any) -> None:
         """Both forward passes give the same fields with equal values."""
@@ -47,17 +51,22 @@ class Pair:
 
     def check_gradients(self, **inputs: Any) -> None:
         """Both forward passes with labels give equal outputs, and every parameter an equal gradient."""
-        ours, theirs = self.ours(**inputs), self.theirs(**inputs)
+        ours, theirs = self.call(**inputs)
         assert_equal_outputs(ours, theirs)
         for model, output in ((self.ours, ours), (self.theirs, theirs)):
             model.zero_grad()
             output.loss.backward()
         names = self.ours.names(self.ours.config)
-        for name, parameter in self.ours.named_parameters():
+        for name, parameter in trained(self.ours):
             expected = self.theirs.get_parameter(names.to_foreign(name)[0]).grad
             assert (parameter.grad is None) == (expected is None), name
             if expected is not None:
                 assert_close(parameter.grad, expected, name)
+
+
+def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """All parameters but frozen ones, which the reference library keeps as buffers."""
+    return ((name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad)
 
 
 def make_pair(theirs: nn.Module) -> Pair:
@@ -78,9 +87,14 @@ def randomize(model: nn.Module, seed: int = 0, scale: float = 0.3) -> nn.Module:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
-            if "LayerNorm.weight" in name:
+            if is_norm(name):
                 parameter.add_(1)
     return model
+
+
+def is_norm(name: str) -> bool:
+    """Whether a name of the reference library is that of a norm's weight: LayerNorm, layernorm_embedding ..."""
+    return name.endswith("weight") and "layernorm" in name.lower().replace("_", "")
 
 
 def config_of(family: str, **changes: Any) -> transformers.PreTrainedConfig:

@@ -8,9 +8,9 @@ import transformers
 
 from seq2seq import models
 from tests.parity.cases import HOLES, WATCHED, WIDTH
+from tests.parity.long_pairs import BIG_BIRD, LongPair, long_model
 from tests.parity.pairs import (
     DECODER,
-    Pair,
     assert_close,
     config_of,
     make_pair,
@@ -42,10 +42,28 @@ MODELS = {
     "pair of BERTs": lambda: pair_of("bert", "bert"),
     "mixed pair": lambda: pair_of("bert", "bert-generation", hidden_size=16),
     "other mixed pair, untied": lambda: pair_of("bert-generation", "bert", tie_word_embeddings=False),
+    "BigBirdModel": lambda: long_model("BigBirdModel"),
+    "BigBirdForQuestionAnswering, without biases": lambda: long_model("BigBirdForQuestionAnswering", use_bias=False),
+    "BigBirdPegasusModel": lambda: long_model("BigBirdPegasusModel"),
+    "BigBirdPegasusModel, untied": lambda: long_model("BigBirdPegasusModel", tie_word_embeddings=False),
+    "BigBirdPegasusForConditionalGeneration": lambda: long_model("BigBirdPegasusForConditionalGeneration"),
+    "BigBirdPegasusForConditionalGeneration, untied, with biases": lambda: long_model(
+        "BigBirdPegasusForConditionalGeneration", tie_word_embeddings=False, use_bias=True
+    ),
+    "BigBirdPegasusForSequenceClassification": lambda: long_model(
+        "BigBirdPegasusForSequenceClassification", num_labels=5
+    ),
+    "BigBirdPegasusForQuestionAnswering": lambda: long_model("BigBirdPegasusForQuestionAnswering"),
+    "BigBirdPegasusForCausalLM": lambda: long_model("BigBirdPegasusForCausalLM"),
+    "pair with a BigBird": lambda: transformers.EncoderDecoderModel(
+        pair_config(transformers.BigBirdConfig(**BIG_BIRD), config_of("bert"))
+    ),
 }
 
 
 def arguments_for(model):
+    if isinstance(model, transformers.BigBirdPegasusForSequenceClassification):
+        return {"input_ids": token_ids(3, 7).index_fill(1, torch.tensor(6), model.config.eos_token_id)}
     ids = {"input_ids": token_ids(3, 7), "attention_mask": HOLES}
     return {**ids, "decoder_input_ids": token_ids(3, 4)} if model.config.is_encoder_decoder else ids
 
@@ -82,7 +100,7 @@ def save_as_bins(model, folder):
 @pytest.mark.parametrize("save", [save_in_shards, save_as_bin, save_as_bins])
 def test_theirs_load_here(theirs, save, tmp_path):
     save(theirs, tmp_path)
-    Pair(ours_from(theirs, tmp_path), theirs).check(**arguments_for(theirs), **WATCHED)
+    LongPair(ours_from(theirs, tmp_path), theirs).check(**arguments_for(theirs), **WATCHED)
 
 
 @pytest.mark.parametrize("max_shard_size", [9_500_000, 3_000])
@@ -91,13 +109,13 @@ def test_ours_load_there(theirs, max_shard_size, tmp_path):
     pair.ours.save_pretrained(tmp_path, max_shard_size=max_shard_size)
     loaded, info = type(theirs).from_pretrained(tmp_path, output_loading_info=True, attn_implementation="eager")
     assert not any(info.values()), info
-    Pair(pair.ours, loaded.eval()).check(**arguments_for(theirs), **WATCHED)
+    LongPair(pair.ours, loaded.eval()).check(**arguments_for(theirs), **WATCHED)
 
 
 def test_ours_load_here(theirs, tmp_path):
     pair = make_pair(theirs)
     pair.ours.save_pretrained(tmp_path)
-    Pair(ours_from(theirs, tmp_path), theirs).check(**arguments_for(theirs), **WATCHED)
+    LongPair(ours_from(theirs, tmp_path), theirs).check(**arguments_for(theirs), **WATCHED)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -107,8 +125,8 @@ def test_half_precision_stays_as_stored_or_is_converted(dtype, tmp_path):
     ours = ours_from(theirs, tmp_path)
     assert {parameter.dtype for parameter in ours.parameters()} == {dtype}
     assert ours.dtype == dtype
-    Pair(ours_from(theirs, tmp_path, dtype=torch.float32), theirs.float()).check(**arguments_for(theirs), **WATCHED)
-    Pair(ours_from(theirs, tmp_path, torch_dtype=torch.float32), theirs).check(**arguments_for(theirs))
+    LongPair(ours_from(theirs, tmp_path, dtype=torch.float32), theirs.float()).check(**arguments_for(theirs), **WATCHED)
+    LongPair(ours_from(theirs, tmp_path, torch_dtype=torch.float32), theirs).check(**arguments_for(theirs))
 
 
 def test_a_warm_start_is_the_same_there(tmp_path):
@@ -126,7 +144,7 @@ def test_a_warm_start_is_the_same_there(tmp_path):
             assert_close(tensor, state[names.to_foreign(name)[0]], name)
     ours.save_pretrained(tmp_path / "pair")
     loaded = type(theirs).from_pretrained(tmp_path / "pair", attn_implementation="eager")
-    Pair(ours, loaded).check(**arguments_for(theirs), **WATCHED)
+    LongPair(ours, loaded).check(**arguments_for(theirs), **WATCHED)
 
 
 def test_a_documented_example_on_a_bert_checkpoint(tmp_path):
@@ -141,7 +159,7 @@ def test_a_documented_example_on_a_bert_checkpoint(tmp_path):
     assert (pair.config.encoder.bos_token_id, pair.config.decoder.eos_token_id) == (101, 102)
 
     theirs = transformers.BertGenerationEncoder.from_pretrained(tmp_path, attn_implementation="eager", **special)
-    Pair(encoder, theirs.eval()).check(input_ids=token_ids(2, 6), **WATCHED)
+    LongPair(encoder, theirs.eval()).check(input_ids=token_ids(2, 6), **WATCHED)
     assert_close(decoder.stack.embeddings.word.weight, bert.bert.embeddings.word_embeddings.weight)
     assert decoder.lm_head.weight is decoder.stack.embeddings.word.weight
 

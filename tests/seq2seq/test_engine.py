@@ -2,17 +2,20 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.engine import Engine, EngineSettings
-from seq2seq.engine.local import choose_device, choose_dtype
-from seq2seq.tasks import InputError
+from seq2seq.engine.local import choose_device, choose_dtype, read_card
+from seq2seq.tasks import TASKS, GenerationSettings, InputError
 
 
 def test_models_are_found_with_what_they_can_do(engine):
     assert [card.name for card in engine.models("fuse")] == ["plain", "taught"]
+    assert [card.name for card in engine.models("summarize")] == ["plain", "summarizing", "taught"]
+    assert [card.name for card in engine.models("answer")] == ["asked"]
     card = engine.card("fuse", "taught")
     assert (card.num_layers, card.num_heads, card.max_source_tokens) == (3, 4, 64)
 
@@ -44,6 +47,9 @@ def test_a_folder_by_its_path_is_a_model_too(engine, models):
 def test_count_tokens_counts_the_whole_text(engine):
     count = engine.count_tokens("fuse", "bakery " * 500, "taught")
     assert count.limit == 64 < count.num_tokens
+    assert count.num_sections == 1
+    *_, summary = engine.run("summarize", "bakery " * 500, "taught")
+    assert engine.count_tokens("summarize", "bakery " * 500, "taught").num_sections == summary.num_sections > 1
 
 
 def test_many_texts_come_back_in_order_and_errors_as_values(engine):
@@ -62,10 +68,76 @@ def test_an_unknown_model_is_an_error_that_names_it(engine):
         engine.load("fuse", "./no/such/folder")
 
 
-def test_a_model_that_does_not_write_is_refused(engine, tmp_path):
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(CheckpointError, match="does not write text"):
-        engine.card("fuse", str(tmp_path))
+def config_file(folder, **values) -> str:
+    (folder / "config.json").write_text(json.dumps(values))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "architectures"),
+    [("bert", None), ("big_bird", None), ("bigbird_pegasus", ["BigBirdPegasusForCausalLM"])],
+)
+def test_a_model_that_neither_writes_nor_answers_is_refused(engine, tmp_path, model_type, architectures):
+    path = config_file(tmp_path, model_type=model_type, architectures=architectures)
+    with pytest.raises(CheckpointError, match=f"{model_type} model, which does not write text"):
+        engine.card("fuse", path)
+
+
+@pytest.mark.parametrize(
+    ("values", "tasks"),
+    [
+        ({"model_type": "encoder-decoder"}, TASKS),
+        ({"model_type": "bigbird_pegasus"}, ("summarize",)),
+        ({"model_type": "bigbird_pegasus", "architectures": ["BigBirdPegasusForQuestionAnswering"]}, ("answer",)),
+        ({"model_type": "big_bird", "architectures": ["BigBirdForQuestionAnswering"]}, ("answer",)),
+    ],
+)
+def test_the_class_that_a_configuration_names_says_what_a_model_can_do(tmp_path, values, tasks):
+    assert read_card("any", config_file(tmp_path, **values)).tasks == tasks
+
+
+def test_cards_of_every_kind_have_their_sizes(engine):
+    assert card_sizes(engine.card("answer")) == (0, 4, 2, 64)
+    assert card_sizes(engine.card("summarize", "summarizing")) == (2, 2, 3, 64)
+
+
+def card_sizes(card) -> tuple[int, int, int, int]:
+    return card.num_layers, card.num_heads, card.num_encoder_layers, card.max_source_tokens
+
+
+@pytest.mark.parametrize(("task", "model"), [("fuse", "asked"), ("answer", "taught"), ("split", "summarizing")])
+def test_a_model_is_not_asked_for_what_it_cannot_do(engine, task, model):
+    with pytest.raises(CheckpointError, match=f"{model} does not {task}; it was made to"):
+        engine.load(task, model)
+
+
+def test_bigbird_pegasus_writes_and_can_be_looked_at(engine):
+    text = "Rain fell all night; the river rose, and nobody crossed it."
+    *_, result = engine.run("summarize", text, "summarizing", GenerationSettings(min_new_tokens=3))
+    assert 3 <= len(result.target_ids) <= 12
+    assert result.finished
+    assert list(engine.run_many("summarize", [text], "summarizing")) == [
+        list(engine.run("summarize", text, "summarizing"))[-1].text
+    ]
+    for kind, layer in (("cross", 1), ("encoder", 2), ("decoder", 0)):
+        record = engine.attention("summarize", text, result.target_ids, kind, layer, "summarizing")
+        assert record.weights.shape[1:] == (len(record.targets), len(record.sources))
+        assert np.allclose(record.weights.sum(-1), 1, atol=1e-5)
+
+
+def test_a_question_is_answered_and_counted(engine):
+    context = "Rain fell all night; the river rose, and nobody crossed it."
+    *_, reading = engine.answer("What rose?", context)
+    assert reading.answer.best == reading.answer.spans[0]
+    assert reading.answer.best.text in context
+    assert engine.count_tokens("answer", context).num_tokens == len(reading.answer.tokens)
+
+
+def test_many_questions_come_back_in_order_and_errors_as_values(engine):
+    rows = [("What rose?", f"The river rose {number} times." if number % 7 else "") for number in range(40)]
+    answers = list(engine.answer_many(iter(rows)))
+    assert [isinstance(each, InputError) for each in answers] == [number % 7 == 0 for number in range(40)]
+    assert [each.context for each in answers if not isinstance(each, InputError)] == [row[1] for row in rows if row[1]]
 
 
 def test_device_and_dtype_follow_the_settings():

@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from seq2seq.generation.generate import generate_steps
-from seq2seq.tasks import GenerationSettings, InputError, attention, write, write_batch
+from seq2seq.tasks import Generated, GenerationSettings, InputError, Section, attention, write, write_batch
 from seq2seq.tasks.output import plain_text
 from seq2seq.tasks.source import clean
+from seq2seq.tasks.writing import BATCH_SIZE
 from seq2seq.trace import by_words
 
 TEXT = "Anna Lind moved to Oslo. She opened a small bakery."
+LONG = " ".join([TEXT, "Rain fell all night; the river rose, and nobody crossed it."] * 6)
 AWKWARD = [
     "a",
     "<script>alert('x')</script> and <b>bold</b>",
@@ -84,6 +86,76 @@ def test_a_long_text_is_cut_and_the_cut_is_counted(writer):
     assert result.num_cut_tokens == len(whole) - 64
 
 
+def test_a_long_text_is_summarized_in_sections_each_as_if_alone(writer):
+    *_, result = write(writer, "summarize", LONG)
+    assert len(result.sections) == result.num_sections > 3
+    assert result.num_cut_tokens == 0
+    assert "".join(section.source_text for section in result.sections).replace(" ", "") == LONG.replace(" ", "")
+    for section in result.sections:
+        *_, alone = write(writer, "summarize", section.source_text)
+        assert alone.num_sections == 1
+        assert (alone.text, alone.target_ids) == (section.text, section.target_ids)
+        assert [choice.token for choice in alone.choices] == [choice.token for choice in section.choices] != []
+    assert result.text == "\n\n".join(section.text for section in result.sections)
+
+
+def test_snapshots_of_a_long_text_go_on_through_its_sections(writer):
+    snapshots = list(write(writer, "summarize", LONG))
+    total = snapshots[0].num_sections
+    assert [snapshot.num_target_tokens for snapshot in snapshots] == list(range(1, len(snapshots) + 1))
+    assert [snapshot.finished for snapshot in snapshots] == [False] * (len(snapshots) - 1) + [True]
+    assert {len(snapshot.sections) for snapshot in snapshots} == set(range(1, total + 1))
+    for before, after in zip(snapshots, snapshots[1:], strict=False):
+        assert after.sections[: len(before.sections) - 1] == before.sections[:-1]
+    assert snapshots[-1].num_finished_sections == total
+    for snapshot in snapshots:
+        assert (snapshot.seconds_left is None) == (len(snapshot.sections) == 1)
+        assert snapshot.finished or snapshot.num_finished_sections == len(snapshot.sections) - 1
+
+
+def test_the_time_left_is_that_of_the_sections_before(writer):
+    def section(seconds: float) -> Section:
+        return Section("Rain fell.", "Rain.", (5,), 4, 0, seconds)
+
+    assert Generated((section(2.0), section(4.0), section(1.0)), 6).seconds_left == 3 * 4 - 1
+    assert Generated((section(1.0), section(9.0)), 2).seconds_left == 0
+
+
+def test_cancelling_in_a_later_section_stops_there(writer, monkeypatch):
+    calls = []
+    logits = type(writer.model.decoder).logits
+    monkeypatch.setattr(
+        type(writer.model.decoder), "logits", lambda self, states: calls.append(1) or logits(self, states)
+    )
+    run = write(writer, "summarize", LONG, GenerationSettings(min_new_tokens=12, max_new_tokens=12))
+    *_, snapshot = islice(run, 15)
+    run.close()
+    assert len(snapshot.sections) == 2
+    assert len(calls) == 15
+
+
+@pytest.mark.parametrize("task", ["fuse", "split"])
+def test_a_long_text_is_not_fused_or_split_in_sections(writer, task):
+    *_, result = write(writer, task, LONG)
+    assert result.num_sections == 1
+    assert result.num_cut_tokens > 0
+
+
+def test_stretches_without_words_are_no_sections(writer):
+    text = f"{TEXT}\n\n{'- ' * 300}\n\n{TEXT}"
+    *_, result = write(writer, "summarize", text)
+    assert [section.source_text.count("Anna") for section in result.sections] == [1, 1]
+    assert writer.count("summarize", text).num_sections == result.num_sections == 2
+
+
+def test_each_section_can_be_looked_back_at(writer):
+    *_, result = write(writer, "summarize", LONG)
+    for section in result.sections:
+        record = attention(writer, "summarize", section.source_text, section.target_ids, "cross", 1)
+        assert record.weights.shape[1:] == (len(section.target_ids), section.num_source_tokens)
+        assert record.target_text == section.text
+
+
 def test_source_tokens_cover_the_text_and_the_prompt_is_special(writer):
     source = writer.source("fuse", TEXT)
     read = [token for token in source.tokens if not token.special and token.text]
@@ -127,6 +199,22 @@ def test_a_batch_gives_what_each_text_gives_alone(writer):
             assert output == alone.text
         else:
             assert isinstance(output, InputError)
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_a_batch_of_long_and_short_texts_gives_what_each_gives_alone(writer, num_beams):
+    texts = [LONG, TEXT, " ", "Rain fell.", LONG * 3, "The bridge was built in 1932."]
+    settings = GenerationSettings(num_beams=num_beams)
+    outputs = write_batch(writer, "summarize", texts, settings)
+    sections = 0
+    for text, output in zip(texts, outputs, strict=True):
+        if text.strip():
+            *_, alone = write(writer, "summarize", text, settings)
+            assert output == alone.text
+            sections += alone.num_sections
+        else:
+            assert isinstance(output, InputError)
+    assert sections > BATCH_SIZE
 
 
 @pytest.mark.parametrize("kind", ["cross", "encoder", "decoder"])
