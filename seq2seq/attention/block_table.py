@@ -146,7 +146,13 @@ def _draws_of_the_paper(
     while True:
         random = np.zeros((num_blocks - 2, num_random), dtype=np.int64)
         for row in range(1, num_blocks - 1):
-            random[row - 1] = chance.permutation(_candidates_of_the_paper(row, middle, last))[:num_random]
+            candidates = _candidates_of_the_paper(row, middle, last)
+            if len(candidates) < num_random:
+                raise ValueError(
+                    f"A row has only {len(candidates)} blocks to draw {num_random} random ones from. "
+                    "Choose smaller blocks or fewer random ones."
+                )
+            random[row - 1] = chance.permutation(candidates)[:num_random]
         yield random
 
 

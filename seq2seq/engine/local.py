@@ -15,6 +15,7 @@ from seq2seq.config import read_config
 from seq2seq.engine.kinds import kind_of
 from seq2seq.engine.settings import EngineSettings
 from seq2seq.tasks import (
+    SKILLS,
     Generated,
     GenerationSettings,
     InputError,
@@ -104,6 +105,12 @@ class Engine:
                 weights = kind.model.from_pretrained(path, dtype=self.dtype).to(self.device)
                 self._workers[name] = kind.worker(weights, load_tokenizer(path))
         return self._workers[name]
+
+    def load_defaults(self) -> None:
+        """Has the first model for each thing to do in memory before anyone asks."""
+        for skill in SKILLS:
+            if self.models(skill):
+                self.load(skill)
 
     def count_tokens(self, task: Skill, text: str, model: str | None = None) -> TokenCount:
         return self.load(task, model).count(task, text)

@@ -2,6 +2,7 @@
 
 from seq2seq.tasks.answer import Reader
 from seq2seq.tasks.results import (
+    SKILLS,
     TASKS,
     AnswerSettings,
     Choice,
@@ -17,6 +18,7 @@ from seq2seq.tasks.results import (
 from seq2seq.tasks.writing import Writer, attention, write, write_batch
 
 __all__ = [
+    "SKILLS",
     "TASKS",
     "AnswerSettings",
     "Choice",

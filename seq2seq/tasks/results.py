@@ -11,6 +11,7 @@ from seq2seq.trace import Answer, Token
 Task = Literal["fuse", "split", "summarize"]
 TASKS: tuple[Task, ...] = Task.__args__
 Skill = Literal["fuse", "split", "summarize", "answer"]  # what a checkpoint can do: write for a task, or answer
+SKILLS: tuple[Skill, ...] = Skill.__args__
 
 
 class InputError(ValueError):

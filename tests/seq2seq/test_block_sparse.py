@@ -129,6 +129,18 @@ def test_half_precision_is_near(dtype):
     assert torch.cosine_similarity(found.float().flatten(), expected.flatten(), dim=0) > 0.9999
 
 
+@pytest.mark.parametrize("padded", [False, True])
+@torch.no_grad()
+def test_elsewhere_than_on_a_cpu_the_shapes_are_the_same(padded):
+    """On the meta device, which has shapes and no numbers: all rows at once, through the fused kernel."""
+    meta = torch.device("meta")
+    mask = torch.ones(2, 100, device=meta) if padded else None
+    pattern = BlockSparse(BlockSparsity(8, 2).table(100, 3, 512, 0), 8, 100, torch.float32, meta, mask)
+    inputs = torch.empty(3, 2, 3, 100, 4, device=meta)
+    assert pattern.attend(*inputs).shape == (2, 3, 100, 4)
+    assert pattern.attend_with_weights(*inputs)[1].shape == (2, 3, 100, 100)
+
+
 @torch.no_grad()
 def test_dropout_takes_weights_and_keeps_their_mean():
     torch.manual_seed(0)
