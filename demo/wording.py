@@ -13,7 +13,7 @@ from seq2seq.tasks import Generated, Section, Task, TokenCount
 from seq2seq.trace import Answer
 
 TITLE = "Gloss"
-LEAD = "Fuse and split sentences, summarize texts of any length, ask questions of a text, and see what the model looked at."
+LEAD = "Fuse and split sentences, summarize and question texts of any length, and see what the model looked at."
 
 TAB_FUSE = "Fuse"
 TAB_SUMMARIZE = "Summarize"

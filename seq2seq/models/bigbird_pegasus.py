@@ -117,7 +117,7 @@ class BigBirdPegasusModel(PreTrainedModel):
             if input_ids is None:
                 raise ValueError("Give decoder_input_ids or decoder_inputs_embeds, or input_ids to make them from.")
             decoder_input_ids = shifted_right(input_ids, self.config)
-        watched = self.watched(output_attentions, output_hidden_states)
+        watched = watched_outputs(self.config, output_attentions, output_hidden_states)
         encoder_outputs = encoded(
             self.encoder, input_ids, attention_mask, inputs_embeds, encoder_outputs, head_mask=head_mask, **watched
         )
@@ -144,10 +144,6 @@ class BigBirdPegasusModel(PreTrainedModel):
             encoder_attentions=encoder_outputs.attentions,
         )
         return as_asked(output, return_dict, self.config)
-
-    def watched(self, output_attentions: bool | None, output_hidden_states: bool | None) -> dict[str, bool]:
-        asked = {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
-        return {name: getattr(self.config, name) if wish is None else wish for name, wish in asked.items()}
 
 
 class OnBothStacks(PreTrainedModel):
@@ -475,9 +471,8 @@ class BigBirdPegasusForCausalLM(GeneratesFromPrompt):
             cross_attn_head_mask=cross_attn_head_mask,
             past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
-            use_cache=use_cache,
-            output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
+            use_cache=self.config.use_cache if use_cache is None else use_cache,
+            **watched_outputs(self.config, output_attentions, output_hidden_states),
         )
         logits = self.logits(output.last_hidden_state)
         loss = None if labels is None else token_loss(logits, labels)
@@ -487,3 +482,11 @@ class BigBirdPegasusForCausalLM(GeneratesFromPrompt):
 def of_both(output: Seq2SeqModelOutput) -> dict[str, Any]:
     """What a head's output has in common with its model's."""
     return {field.name: getattr(output, field.name) for field in fields(OfBothStacks)}
+
+
+def watched_outputs(
+    config: BigBirdPegasusConfig, output_attentions: bool | None, output_hidden_states: bool | None
+) -> dict[str, bool]:
+    """What a call asks to see, or else the configuration, of which the stacks have copies only."""
+    asked = {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
+    return {name: getattr(config, name) if wish is None else wish for name, wish in asked.items()}
