@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seq2seq.attention.multihead import SEES_ALL, CrossAttention, RelativeSelfAttention, SelfAttention
-from seq2seq.linear import Linear
+from seq2seq.linear import Linear, gelu_tanh
 
 if TYPE_CHECKING:
     from seq2seq.attention.block_sparse import BlockSparse
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from seq2seq.trace import AttentionKind
 
 ROWS_AT_ONCE = 256  # tokens in a feed-forward layer on a CPU: what lies between its matrices stays in the cache
-
-gelu_tanh = partial(F.gelu, approximate="tanh")
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -97,7 +94,7 @@ class FeedForward(nn.Module):
         return torch.cat([self.of_rows(rows) for rows in hidden_states.split(ROWS_AT_ONCE, dim=1)], dim=1)
 
     def of_rows(self, hidden_states: Tensor) -> Tensor:
-        return self.down(self.dropout(self.activation(self.up(hidden_states))))
+        return self.down(self.dropout(self.up.activated(hidden_states, self.activation)))
 
 
 class Block(nn.Module):

@@ -1,26 +1,57 @@
-"""The second way to multiply a few rows gives what torch's own gives."""
+"""The second way to multiply gives what torch's own gives."""
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from seq2seq.linear import Linear
+from seq2seq.linear import FUSED, HAS_ONEDNN, Linear, gelu_tanh
+
+needs_onednn = pytest.mark.skipif(not HAS_ONEDNN, reason="this build of torch comes without oneDNN")
+SHAPES = [(1, 24), (5, 24), (2, 3, 24), (5, 1, 24), (1, 5, 24), (70, 24), (0, 24)]
 
 
-@pytest.mark.parametrize("shape", [(1, 24), (5, 24), (2, 3, 24), (5, 1, 24), (1, 5, 24), (6, 24), (0, 24)])
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("out_features", [24, 96, 8])
-def test_few_rows_equal_the_definition(shape, out_features):
-    layer, x = Linear(24, out_features), torch.randn(shape)
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_both_ways_are_equal(shape, out_features, bias, dtype):
+    layer, x = Linear(24, out_features, bias, dtype=dtype), torch.randn(shape, dtype=dtype)
     with torch.no_grad():
-        expected = torch.nn.functional.linear(x, layer.weight, layer.bias)
-        assert torch.allclose(layer(x), expected, atol=1e-5)
-        assert layer(x).shape == expected.shape
+        expected = F.linear(x, layer.weight, layer.bias)
+        close(layer(x), expected)
+        for activation in (*FUSED, F.silu):
+            close(layer.activated(x, activation), activation(expected))
 
 
-def test_the_second_way_is_for_few_rows_without_gradients():
+def close(found, expected):
+    tolerance = 0.03 if expected.dtype == torch.bfloat16 else 1e-5
+    torch.testing.assert_close(found, expected, atol=tolerance, rtol=tolerance)
+
+
+@needs_onednn
+def test_views_are_read_as_they_lie():
+    layer, x = Linear(24, 30), torch.randn(24, 9, 5)
+    with torch.no_grad():
+        view = x.permute(2, 1, 0)[::2]
+        assert layer.is_faster_by_onednn(view)
+        close(layer(view), F.linear(view, layer.weight, layer.bias))
+
+
+@needs_onednn
+def test_when_the_second_way_is_taken():
     layer = Linear(24, 48)
     with torch.no_grad():
-        assert layer.is_few_rows(torch.randn(5, 1, 24))
-        assert not layer.is_few_rows(torch.randn(1, 24))
-        assert not layer.is_few_rows(torch.randn(6, 24))
-        assert not layer.is_few_rows(torch.randn(5, 24, dtype=torch.float64))
-    assert not layer.is_few_rows(torch.randn(5, 24))
+        assert layer.is_faster_by_onednn(torch.randn(5, 1, 24))
+        assert not layer.is_faster_by_onednn(torch.randn(1, 24))
+        assert not layer.is_faster_by_onednn(torch.randn(5, 24, dtype=torch.float64))
+        assert not layer.is_faster_by_onednn(torch.randn(5, 24, dtype=torch.bfloat16))
+        assert Linear(24, 48, dtype=torch.bfloat16).is_faster_by_onednn(torch.randn(1, 24, dtype=torch.bfloat16))
+        with torch.autocast("cpu", torch.bfloat16):
+            assert not layer.is_faster_by_onednn(torch.randn(5, 24))
+    assert not layer.is_faster_by_onednn(torch.randn(5, 24))
+
+
+def test_gradients_go_through_the_activation():
+    layer, x = Linear(24, 48), torch.randn(5, 24, requires_grad=True)
+    layer.activated(x, gelu_tanh).sum().backward()
+    assert x.grad.isfinite().all()
