@@ -17,6 +17,7 @@ from seq2seq.engine import Engine
 from seq2seq.tasks.pattern import PatternSettings
 
 SHAPE_FIELDS = ("num_heads", "head_dim", "max_length")
+FIRST = PatternSettings(random_blocks="original")  # has blocks of every kind
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,10 @@ def pattern_tab(engine: Engine) -> None:
 
 def pattern_form() -> PatternForm:
     gr.Markdown(wording.PATTERN_LEAD)
-    values = form_values(PatternSettings())
+    values = form_values(FIRST)
     with gr.Row(elem_classes="settings-grid"):
         numbers = {name: _number(name, value) for name, value in values.items() if name not in SHAPE_FIELDS}
-    plan = gr.Radio(wording.PLAN_CHOICES, value=PatternSettings.random_blocks, label=wording.PLAN_LABEL)
+    plan = gr.Radio(wording.PLAN_CHOICES, value=FIRST.random_blocks, label=wording.PLAN_LABEL)
     with (
         gr.Accordion(wording.SHAPE_TITLE, open=False, elem_classes="settings"),
         gr.Row(elem_classes="settings-grid"),

@@ -78,7 +78,7 @@ def measure(settings: PatternSettings, device: torch.device, dtype: torch.dtype)
     Raises: InputError for settings that do not go together.
     """
     for length in MEASURED_LENGTHS:
-        there = replace(settings, length=length, max_length=max(length, settings.max_length))
+        there = replace(settings, length=length)
         sparse_attend = attend if there.is_dense else block_sparse(there, device, dtype).attend
         shape = (3, 1, settings.num_heads, length, settings.head_dim)
         inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device, dtype)  # query, key, value

@@ -21,7 +21,8 @@ NUM_LAYERS = 12  # through which a token's hearing is followed
 class PatternSettings:
     """One head of one layer of a model with block-sparse attention, and a text of `length` tokens.
 
-    `num_heads` and `max_length`, the longest text that the model reads, take part in the draw of the original plan.
+    `num_heads` and `max_length`, the longest text that the model reads, take part in the draw of the original plan. A
+    longer text makes it a model that reads just so much.
     """
 
     length: int = 4096
@@ -89,13 +90,9 @@ def block_counts(settings: PatternSettings) -> np.ndarray:
 
 def table_of(settings: PatternSettings) -> BlockTable:
     """The table of a text that is too long for dense attention."""
-    if settings.random_blocks == "original" and settings.length > settings.max_length:
-        raise InputError(
-            f"The model reads {settings.max_length:,} tokens at most, and the text has {settings.length:,}. "
-            "Choose a shorter text, or a model that reads more."
-        )
+    longest = max(settings.length, settings.max_length)
     try:
-        return settings.sparsity.table(settings.length, settings.num_heads, settings.max_length, settings.layer)
+        return settings.sparsity.table(settings.length, settings.num_heads, longest, settings.layer)
     except ValueError as error:
         raise InputError(
             f"The authors' plan cannot draw {settings.num_random_blocks} random blocks of {settings.block_size} tokens "

@@ -46,13 +46,14 @@ def test_the_map_says_what_is_pointed_at(visit):
     panel = opened(visit())
     expect(pointed_at(panel, 0.505, 0.005)).to_contain_text("tokens 1–64look at tokens 2,049–2,112global")
     expect(pointed_at(panel, 0.505, 0.505)).to_contain_text("window")
+    panel.get_by_label("Not at all").check()
+    expect(legend(panel).filter(has_text="seen more than once")).to_be_visible()
     expect(pointed_at(panel, 0.3, 0.7)).to_contain_text("not seen")
     expect(pointed_at(panel, 0.005, 0.7)).to_contain_text("seen more than once, 4 times")
 
 
 def test_the_form_is_followed_and_what_is_wrong_is_said_beside_it(visit):
     panel = opened(visit())
-    panel.get_by_label("By the authors").check()
     expect(legend(panel).filter(has_text="random")).to_be_visible()
     number(panel, "Length").fill("700")
     expect(panel.get_by_text("so short a text is read with full attention")).to_be_visible()

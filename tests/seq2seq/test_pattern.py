@@ -112,7 +112,6 @@ def test_without_random_blocks_nothing_is_repeated():
     [
         ({"head": 12}, "There is no head 13: the model has 12 heads"),
         ({"length": 16384, "block_size": 8}, "Choose a block size of 16 or more"),
-        ({"length": 8192, "random_blocks": "original"}, "The model reads 4,096 tokens at most"),
         ({"block_size": 256, "num_random_blocks": 1, "random_blocks": "original"}, "cannot draw 1 random blocks"),
     ],
 )
