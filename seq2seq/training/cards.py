@@ -64,7 +64,8 @@ answers a question, or says that there is none. It reads up to {limit:,} tokens 
 Measured by `make eval` through the answer task, on up to {pairs:,} dev questions a set, drawn with a fixed seed: exact
 match and F1 by SQuAD's own normalisation. In brackets the baseline that needs no model: the sentence with most of the
 question's words, and where half of the questions have no answer, no answer to any. "Decline" is to answer only up to
-a doubt of {threshold:.2f}, which was found on one half of the dev set of SQuAD 2.0 and is measured on the other.
+a doubt of {threshold:.2f}, which was found on one half of the dev set of SQuAD 2.0, with the questions that have an
+answer counted three times, and is measured on the other.
 
 {table}
 
