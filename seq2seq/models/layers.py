@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seq2seq.generation.cache import LayerCache
     from seq2seq.trace import AttentionKind
 
-ROWS_AT_ONCE = 256  # tokens in a feed-forward layer on a CPU: what lies between its matrices stays in the cache
+ROWS_AT_ONCE = 256  # tokens in a feed-forward layer on a CPU: what lies between its ends stays in the cache
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -88,12 +88,6 @@ class FeedForward(nn.Module):
         self.down = Linear(config.intermediate_size, config.hidden_size)
 
     def forward(self, hidden_states: Tensor) -> Tensor:
-        long = hidden_states.shape[1] > 2 * ROWS_AT_ONCE and hidden_states.device.type == "cpu"
-        if not long or torch.is_grad_enabled():
-            return self.of_rows(hidden_states)
-        return torch.cat([self.of_rows(rows) for rows in hidden_states.split(ROWS_AT_ONCE, dim=1)], dim=1)
-
-    def of_rows(self, hidden_states: Tensor) -> Tensor:
         return self.down(self.dropout(self.up.activated(hidden_states, self.activation)))
 
 
@@ -132,7 +126,7 @@ class Block(nn.Module):
                 self.cross_attention_norm,
                 lambda y: self.cross_attention(y, source, source_pattern, cross_attn_head_mask, cache),
             )
-        return self.added(x, self.feed_forward_norm, self.feed_forward)
+        return by_rows(lambda y: self.added(y, self.feed_forward_norm, self.feed_forward), x)
 
     def added(self, x: Tensor, norm: nn.LayerNorm, part: Callable[[Tensor], Tensor]) -> Tensor:
         return norm(x + self.dropout(part(x)))
@@ -143,6 +137,13 @@ class PreNormBlock(Block):
 
     def added(self, x: Tensor, norm: nn.LayerNorm, part: Callable[[Tensor], Tensor]) -> Tensor:
         return x + self.dropout(part(norm(x)))
+
+
+def by_rows(part: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """part(x) (B T D) for a part that looks at one token at a time. Of a long text, on a CPU, a stretch at a time."""
+    if torch.is_grad_enabled() or x.device.type != "cpu" or x.shape[1] <= 2 * ROWS_AT_ONCE:
+        return part(x)
+    return torch.cat([part(rows) for rows in x.split(ROWS_AT_ONCE, dim=1)], dim=1)
 
 
 def block_of(config: StackConfig, layer: int) -> Block:
