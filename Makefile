@@ -6,8 +6,7 @@ DATA ?= data
 RUNS ?= runs
 MODELS ?= assets/models
 MODEL ?= $(MODELS)/gloss-small
-# glibc keeps the memory that it gets: without this, a third of the time goes into getting the same pages again.
-TRAIN = MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 $(BIN)/python -m seq2seq.training
+TRAIN = $(BIN)/python -m seq2seq.training
 
 .PHONY: demo test bench train train-small train-qa eval lint clean
 

@@ -13,6 +13,7 @@ import torch
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.config import read_config
 from seq2seq.engine.kinds import kind_of
+from seq2seq.engine.memory import keep_freed_memory
 from seq2seq.engine.settings import EngineSettings
 from seq2seq.tasks import (
     SKILLS,
@@ -58,6 +59,7 @@ class Engine:
 
     def __init__(self, settings: EngineSettings | None = None):
         self.settings = settings or EngineSettings()
+        keep_freed_memory()
         self.device = choose_device(self.settings.device)
         self.dtype = choose_dtype(self.settings.dtype, self.device)
         self._paths = {

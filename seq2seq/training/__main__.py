@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from seq2seq.engine.memory import keep_freed_memory
 from seq2seq.training.loop import train
 from seq2seq.training.prepare import prepare, public_bert
 from seq2seq.training.recipes import RECIPES
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="instead of the recipe's number of steps")
     arguments = parser.parse_args()
 
+    keep_freed_memory()
     recipe = RECIPES[arguments.recipe]
     settings = replace(recipe.settings, num_steps=arguments.steps or recipe.settings.num_steps)
     torch.manual_seed(settings.seed)

@@ -1,5 +1,7 @@
 """Long texts through a block-sparse encoder of BigBird-Pegasus-large's shape: ours and the reference library's.
 
+Both get what the engine does for its models: freed memory is kept for the next tensors.
+
 `compare` runs both in one process on the same random weights. Memory is measured in a process for each length:
 
     python -m tests.bench.encoding LIBRARY TOKENS
@@ -17,6 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from seq2seq.engine.memory import keep_freed_memory
 from seq2seq.models import BigBirdPegasusConfig
 from seq2seq.models.bigbird_pegasus import BigBirdPegasusModel, BigBirdPegasusStack
 from tests.bench.loading import peak_memory_mb, read
@@ -60,6 +63,7 @@ def ids(length: int) -> torch.Tensor:
 @torch.no_grad()
 def compare(dtype: torch.dtype, length: int, num_layers: int, repeats: int) -> dict:
     """The best time of each library, taken in turn, and how much their outputs differ."""
+    keep_freed_memory()
     ours = our_encoder(num_layers)
     exact = ours(input_ids=ids(length)).last_hidden_state
     encoders = {"ours": ours.to(dtype)}
@@ -86,6 +90,7 @@ def cost(library: str, length: int) -> dict:
 
 @torch.no_grad()
 def main() -> None:
+    keep_freed_memory()
     library, length = sys.argv[1], int(sys.argv[2])
     encoder = our_encoder(num_layers=16)
     read(encoder)

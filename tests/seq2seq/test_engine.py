@@ -1,6 +1,7 @@
 """Which models the engine offers, and what it says when one cannot be had."""
 
 import json
+import platform
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.engine import Engine, EngineSettings
 from seq2seq.engine.local import choose_device, choose_dtype, read_card
+from seq2seq.engine.memory import keep_freed_memory
 from seq2seq.tasks import TASKS, GenerationSettings, InputError
 
 
@@ -153,3 +155,7 @@ def test_settings_come_from_the_environment(monkeypatch, models):
     settings = EngineSettings()
     assert settings.models == models
     assert settings.extra_models == (str(models / "plain"),)
+
+
+def test_freed_memory_is_kept_where_glibc_can_be_told():
+    assert keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
