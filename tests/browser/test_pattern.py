@@ -80,7 +80,7 @@ def test_a_text_lies_on_the_map(visit):
     number(panel, "Layer").fill("3")
     box(panel).fill(TEXT)
     box(panel).press("Control+Enter")
-    expect(panel.get_by_text("Gloss small has read")).to_be_visible()
+    expect(panel.get_by_text("Gloss answers has read")).to_be_visible()
     expect(panel.get_by_text(re.compile(r"over this text, the pattern keeps \d+%"))).to_be_visible()
     expect(number(panel, "Length")).not_to_have_value("4096")
     expect(pointed_at(panel, 0.51, 0.51)).to_contain_text(
