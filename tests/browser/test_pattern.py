@@ -99,6 +99,7 @@ def test_a_text_lies_on_the_map(visit):
 def test_measuring_and_cancelling(visit):
     panel = opened(visit())
     measure, cancel = button(panel, "Measure"), button(panel, "Cancel").last
+    panel.get_by_label("Not at all").check()
     number(panel, "Random blocks").fill("0")
     measure.click()
     expect(panel.get_by_text(re.compile("512 tokens: full .*, block-sparse"))).to_be_visible()
