@@ -7,6 +7,7 @@ import gradio as gr
 from demo import wording
 from demo.endpoints import AnswerEndpoint, Endpoint, pattern_report
 from demo.handlers import Handlers
+from demo.stopping import stoppable
 from demo.tabs.answer import answer_tab
 from demo.tabs.events import MODEL_QUEUE
 from demo.tabs.fuse import fuse_tab
@@ -31,8 +32,8 @@ def build(engine: Engine) -> gr.Blocks:
                 answer_tab(handlers)
             pattern_tab(engine)
         for task in ENDPOINTS:
-            gr.api(Endpoint(engine, task).stream, api_name=task, concurrency_id=MODEL_QUEUE)
+            gr.api(stoppable(Endpoint(engine, task).stream), api_name=task, concurrency_id=MODEL_QUEUE)
         if answers:
-            gr.api(AnswerEndpoint(engine).stream, api_name="answer", concurrency_id=MODEL_QUEUE)
+            gr.api(stoppable(AnswerEndpoint(engine).stream), api_name="answer", concurrency_id=MODEL_QUEUE)
         gr.api(pattern_report, api_name="pattern", queue=False)
     return demo

@@ -10,6 +10,7 @@ from demo import wording
 from demo.answering import Answering, begin_answer
 from demo.examples import questions
 from demo.handlers import Handlers, end, result
+from demo.stopping import stoppable
 from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
 from demo.tabs.text_box import TextBox, example_buttons, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import answer_view, result_view
@@ -62,7 +63,7 @@ def _wire_run(panel: AnswerPanel, answering: Answering) -> None:
     run, cancel = panel.buttons
     started = run.click(begin_answer, None, [run, cancel, panel.result, panel.frame], **PAGE_EVENT)
     answered = started.then(
-        answering.read,
+        stoppable(answering.read),
         [panel.question, panel.box.text, panel.model],
         [panel.result, panel.frame, *panel.views],
         show_progress="full",  # says how long the queue is
@@ -70,4 +71,4 @@ def _wire_run(panel: AnswerPanel, answering: Answering) -> None:
         **MODEL_EVENT,
     )
     answered.then(end, panel.result, [run, cancel, panel.result], **PAGE_EVENT)
-    cancel.click(end, panel.result, [run, cancel, panel.result], cancels=[answered], **PAGE_EVENT)
+    cancel.click(None, cancels=[answered], **PAGE_EVENT)

@@ -10,6 +10,7 @@ from gradio.components import Component
 from demo import wording
 from demo.exploring import OF_THE_TEXT, PATTERN_FIELDS, Exploring, begin_work, draw, draw_cost, form_values
 from demo.handlers import end, open_document, result
+from demo.stopping import stoppable
 from demo.tabs.events import FILE_EVENT, MODEL_EVENT, PAGE_EVENT
 from demo.tabs.text_box import TextBox, run_buttons, text_box
 from demo.tabs.widgets import result_view
@@ -135,7 +136,7 @@ def _wire_text(text: TextPanel, form: PatternForm, drawing: dict, exploring: Exp
     text.box.file.upload(open_document, text.box.file, text.box.text, **FILE_EVENT)
     started = run.click(begin_work, None, [run, cancel, text.result], **PAGE_EVENT)
     read = started.then(
-        exploring.read,
+        stoppable(exploring.read),
         [text.box.text, text.model, *form.values],
         [text.result, text.read, *(form.numbers[name] for name in OF_THE_TEXT)],
         show_progress="full",  # says how long the queue is
@@ -144,14 +145,14 @@ def _wire_text(text: TextPanel, form: PatternForm, drawing: dict, exploring: Exp
     )
     read.then(**drawing)
     read.then(end, text.result, [run, cancel, text.result], **PAGE_EVENT)
-    cancel.click(end, text.result, [run, cancel, text.result], cancels=[read], **PAGE_EVENT)
+    cancel.click(None, cancels=[read], **PAGE_EVENT)
 
 
 def _wire_measuring(panel: MeasuringPanel, form: PatternForm, exploring: Exploring) -> None:
     run, cancel = panel.buttons
     started = run.click(begin_work, None, [run, cancel, panel.result], **PAGE_EVENT)
     measured = started.then(
-        exploring.measure,
+        stoppable(exploring.measure),
         form.values,
         [panel.result, panel.frame, panel.figure],
         show_progress="full",
@@ -159,4 +160,4 @@ def _wire_measuring(panel: MeasuringPanel, form: PatternForm, exploring: Explori
         **MODEL_EVENT,
     )
     measured.then(end, panel.result, [run, cancel, panel.result], **PAGE_EVENT)
-    cancel.click(end, panel.result, [run, cancel, panel.result], cancels=[measured], **PAGE_EVENT)
+    cancel.click(None, cancels=[measured], **PAGE_EVENT)

@@ -11,6 +11,7 @@ from gradio.components import Component
 from demo import wording
 from demo.examples import examples
 from demo.handlers import Handlers, begin, begin_shorter, end, result
+from demo.stopping import stoppable
 from demo.tabs.attention_panel import AttentionPanel, attention_panel, follow_choices, follow_run
 from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
 from demo.tabs.settings_panel import settings_panel
@@ -67,7 +68,7 @@ def _wire_run(panel: RunPanel, handlers: Handlers) -> None:
         *_run_after(shortened, panel, handlers.shorten, [panel.task, panel.result, *asked], handlers),
     ]
     follow_choices(panel.attention, panel.finished, handlers)
-    cancel.click(end, panel.result, [run, cancel, panel.result], cancels=going, **PAGE_EVENT)
+    cancel.click(None, cancels=going, **PAGE_EVENT)
 
 
 def _run_after(
@@ -75,7 +76,7 @@ def _run_after(
 ) -> list[gr.events.Dependency]:
     """The result as it grows, then the pictures of it and the buttons. Returns what Cancel has to stop."""
     generated = started.then(
-        generate,
+        stoppable(generate),
         inputs,
         [panel.result, panel.finished],
         show_progress="full",  # says how long the queue is

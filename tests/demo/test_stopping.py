@@ -1,0 +1,72 @@
+"""A run that is cancelled in the middle of a step."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from threading import Event, get_ident
+
+import pytest
+
+from demo.stopping import stoppable
+
+
+async def collected(snapshots) -> list:
+    return [snapshot async for snapshot in snapshots]
+
+
+def test_it_yields_what_the_run_yields_and_looks_like_it_to_a_caller():
+    def counted(upto: int, start: int = 0):
+        """Counts."""
+        yield from range(start, upto)
+
+    assert asyncio.run(collected(stoppable(counted)(5, start=2))) == [2, 3, 4]
+    assert inspect.isasyncgenfunction(stoppable(counted))
+    assert inspect.signature(stoppable(counted)) == inspect.signature(counted)
+
+
+def test_an_error_in_the_run_reaches_the_caller():
+    def broken():
+        yield 1
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        asyncio.run(collected(stoppable(broken)()))
+
+
+def test_cancelling_does_not_wait_for_the_step_and_closes_the_run_after_it():
+    working, go_on, closed = Event(), Event(), Event()
+    threads = set()
+
+    def slow():
+        try:
+            yield "first"
+            threads.add(get_ident())
+            working.set()
+            assert go_on.wait(10)
+            yield "unseen"
+        finally:
+            threads.add(get_ident())
+            closed.set()
+
+    async def visit() -> list:
+        seen = []
+
+        async def look():
+            async for snapshot in stoppable(slow)():
+                seen.append(snapshot)
+
+        looking = asyncio.create_task(look())
+        await asyncio.to_thread(working.wait, 10)
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+        assert not closed.is_set()
+        return seen
+
+    try:
+        assert asyncio.run(visit()) == ["first"]
+    finally:
+        go_on.set()
+    assert closed.wait(10)
+    assert len(threads) == 1
