@@ -62,7 +62,9 @@ def ids(length: int) -> torch.Tensor:
 
 @torch.no_grad()
 def compare(dtype: torch.dtype, length: int, num_layers: int, repeats: int) -> dict:
-    """The best time of each library, taken in turn, and how much their outputs differ."""
+    """The best time of each library, taken in turn; of the linear layers alone, which both have to do; and how much the
+    outputs differ.
+    """
     keep_freed_memory()
     ours = our_encoder(num_layers)
     exact = ours(input_ids=ids(length)).last_hidden_state
@@ -77,9 +79,21 @@ def compare(dtype: torch.dtype, length: int, num_layers: int, repeats: int) -> d
             best[library] = min(best[library], time.monotonic() - started)
     return {
         **best,
+        "linear": min(linear_seconds(encoders["ours"], length) for _ in range(repeats)),
         "difference": (outputs["ours"] - outputs["reference"]).abs().max().item(),
         "cosine": F.cosine_similarity(outputs["ours"].double(), exact.double(), dim=-1).min().item(),
     }
+
+
+def linear_seconds(encoder: BigBirdPegasusStack, length: int) -> float:
+    """What every linear layer takes for one text by itself, in the faster of torch's two ways (seq2seq/linear.py)."""
+    layers = [module for module in encoder.modules() if isinstance(module, nn.Linear)]
+    dtype = layers[0].weight.dtype
+    inputs = {width: torch.randn(1, length, width, dtype=dtype) for width in {each.in_features for each in layers}}
+    started = time.monotonic()
+    for layer in layers:
+        layer(inputs[layer.in_features])
+    return time.monotonic() - started
 
 
 def cost(library: str, length: int) -> dict:
