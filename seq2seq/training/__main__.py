@@ -18,7 +18,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m seq2seq.training", description=__doc__)
     parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument("--data", type=Path, required=True, help="folder of gzipped JSON lines")
-    parser.add_argument("--bert", type=Path, help="folder of an uncased BERT checkpoint to start from")
+    parser.add_argument(
+        "--start", type=Path, help="folder of the checkpoint to start from: a BERT (MiniLM by default), or one of ours"
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run, which can be resumed")
     parser.add_argument("--steps", type=int, help="instead of the recipe's number of steps")
     arguments = parser.parse_args()
@@ -27,8 +29,8 @@ def main() -> None:
     recipe = RECIPES[arguments.recipe]
     settings = replace(recipe.settings, num_steps=arguments.steps or recipe.settings.num_steps)
     torch.manual_seed(settings.seed)
-    bert = arguments.bert or public_bert()
-    model, examples, dev = prepare(recipe, arguments.data, bert, arguments.output)
+    start = arguments.start or public_bert()
+    model, examples, dev = prepare(recipe, arguments.data, start, arguments.output)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     print(f"{len(examples)} training examples, {len(dev)} dev examples, {model.num_parameters():,} parameters")
     train(model, examples, dev, settings, arguments.output)

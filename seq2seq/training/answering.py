@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from seq2seq.training.data import read_rows
 from seq2seq.training.pruning import carried_over, piece_counts, pruned
 from seq2seq.training.questions import Question, articles, is_sound, make_question, split_by_title
 from seq2seq.training.recipes import AnsweringRecipe
-from seq2seq.training.warm_start import warm_start_answering
+from seq2seq.training.warm_start import is_bert, warm_start_answering
 
 VOCABULARY_FILE = "vocab.txt"
 ENCODED_AT_ONCE = 1000  # questions; a matter of memory only
@@ -54,20 +55,22 @@ class QuestionExample:
 
 
 def prepare(
-    recipe: AnsweringRecipe, data: Path, bert: Path, folder: Path
+    recipe: AnsweringRecipe, data: Path, start: Path, folder: Path
 ) -> tuple[BigBirdForQuestionAnswering, list[QuestionExample], list[QuestionExample]]:
     """The model to start from, and the training and dev examples. The latter are of articles kept from training."""
-    tokenizer = vocabulary(recipe, data, bert, folder / VOCABULARY_FILE)
-    model = initial_model(recipe, tokenizer, bert)
+    tokenizer = vocabulary(recipe, data, start, folder / VOCABULARY_FILE)
+    model = initial_model(recipe, tokenizer, start)
     training, held_out = questions(recipe, data)
     return model, list(encoded(training, tokenizer)), list(encoded(held_out, tokenizer))
 
 
-def vocabulary(recipe: AnsweringRecipe, data: Path, bert: Path, path: Path) -> BertTokenizer:
-    """BERT's own pieces, pruned to the recipe's number unless that was done already."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole = BertTokenizer.from_pretrained(bert)
+def vocabulary(recipe: AnsweringRecipe, data: Path, start: Path, path: Path) -> BertTokenizer:
+    """The start's pieces; where that is BERT, pruned to the recipe's number. Kept at `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not is_bert(start):
+        shutil.copyfile(start / VOCABULARY_FILE, path)
+    elif not path.exists():
+        whole = BertTokenizer.from_pretrained(start)
         kept = pruned(whole, piece_counts(whole, vocabulary_texts(recipe, data)), recipe.vocab_size)
         path.write_text("\n".join(kept) + "\n", encoding="utf-8")
     return BertTokenizer(vocab_file=path, model_max_length=recipe.max_position_embeddings)
@@ -83,8 +86,13 @@ def vocabulary_texts(recipe: AnsweringRecipe, data: Path) -> Iterator[str]:
         yield from (row["text"] for row in read_rows(data / f"{file}.train.jsonl.gz"))
 
 
-def initial_model(recipe: AnsweringRecipe, tokenizer: BertTokenizer, bert: Path) -> BigBirdForQuestionAnswering:
-    """The warm start from a folder with a BERT checkpoint, without dropout: no question is seen twice."""
+def initial_model(recipe: AnsweringRecipe, tokenizer: BertTokenizer, start: Path) -> BigBirdForQuestionAnswering:
+    """The start itself, or a warm start where that is BERT."""
+    return from_bert(recipe, tokenizer, start) if is_bert(start) else BigBirdForQuestionAnswering.from_pretrained(start)
+
+
+def from_bert(recipe: AnsweringRecipe, tokenizer: BertTokenizer, bert: Path) -> BigBirdForQuestionAnswering:
+    """Without dropout: no question is seen twice."""
     source = BertModel.from_pretrained(bert)
     embeddings = carried_over(tokenizer, BertTokenizer.from_pretrained(bert), source.embeddings.word.weight.detach())
     return warm_start_answering(

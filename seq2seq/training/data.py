@@ -58,12 +58,53 @@ class PrincipalSentences(Ingredient):
             if len(sentences) < self.min_sentences or len(paragraph.split()) < self.min_source_words:
                 continue
             principal = principal_sentence(sentences)
-            if 8 <= len(principal.split()) <= 40 and principal[:1].isupper() and principal.endswith("."):
+            if is_plain(principal):
                 yield Pair(self.task, paragraph, principal)
 
 
+@dataclass(frozen=True)
+class PrincipalDigest(Ingredient):
+    """A long text as a summary of itself: the sentences that share most with its others, in their order.
+
+    Pegasus's gap sentences scored independently ("Ind-Orig", Zhang et al. 2020, section 3.1.1), without the gap.
+    """
+
+    share: float = 1 / 12  # of the text's sentences
+    most: int = 8
+    min_source_words: int = 500
+
+    def pairs(self, row: dict) -> Iterator[Pair]:
+        lines = [" ".join(line.split()) for line in row["text"].split("\n")]
+        source = "\n".join(lines_within(lines, self.max_source_words))
+        sentences = [sentence for sentence in SENTENCE_END.split(source) if is_plain(sentence)]
+        if len(source.split()) >= self.min_source_words and len(sentences) >= 12:
+            chosen = by_overlap(sentences)[: min(self.most, round(self.share * len(sentences)))]
+            yield Pair(self.task, source, " ".join(sentences[index] for index in sorted(chosen)))
+
+
+def lines_within(lines: list[str], max_words: int) -> Iterator[str]:
+    """As many of the first lines as have `max_words` words in all."""
+    words = 0
+    for line in lines:
+        words += len(line.split())
+        if words > max_words:
+            return
+        yield line
+
+
+def is_plain(sentence: str) -> bool:
+    """Whether it looks like a sentence of running text, not a heading, a caption or a question."""
+    return (
+        8 <= len(sentence.split()) <= 40 and "\n" not in sentence and sentence[:1].isupper() and sentence.endswith(".")
+    )
+
+
 def principal_sentence(sentences: list[str]) -> str:
-    """The sentence whose words cover most of the others' words, as F1; of equals the first."""
+    return sentences[by_overlap(sentences)[0]]
+
+
+def by_overlap(sentences: list[str]) -> list[int]:
+    """The sentences' places, first those whose words cover most of the others' words, as F1; of equals the first."""
     bags = [Counter(word.lower() for word in WORD.findall(sentence)) for sentence in sentences]
     whole = sum(bags, Counter())
 
@@ -72,7 +113,7 @@ def principal_sentence(sentences: list[str]) -> str:
         common = (bags[index] & others).total()
         return 2 * common / max(1, bags[index].total() + others.total())
 
-    return sentences[max(range(len(sentences)), key=overlap)]
+    return sorted(range(len(sentences)), key=overlap, reverse=True)
 
 
 def read_rows(path: Path) -> Iterator[dict]:

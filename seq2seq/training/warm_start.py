@@ -4,27 +4,38 @@ An encoder-decoder of BertGeneration stacks (Rothe et al. 2020, section 2), with
 cross-attention starts as a copy of the same layer's self-attention, so that looking at the same word across is there
 from the first step and copying emerges within some hundred steps.
 
-A BigBird that answers questions, with BERT's positions repeated as often as its longer texts ask for: so BigBird's
-authors began from RoBERTa (Zaheer et al. 2020, appendix E; Beltagy et al. 2020, section 5).
+A BigBird that answers questions, or that reads long texts for such a decoder, with the positions repeated as often as
+its longer texts ask for: so BigBird's authors began from RoBERTa (Zaheer et al. 2020, appendix E; Beltagy et al. 2020,
+section 5).
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
-from seq2seq.config import BertGenerationConfig, BigBirdConfig
+from seq2seq.config import BertConfig, BertGenerationConfig, BigBirdConfig, read_config
 from seq2seq.models import (
     BertGenerationDecoder,
     BertGenerationEncoder,
     BertModel,
     BigBirdForQuestionAnswering,
+    BigBirdModel,
     EncoderDecoderModel,
 )
 from seq2seq.models.stack import Stack
 
 KEPT_FIELDS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act",
                "max_position_embeddings", "initializer_range", "layer_norm_eps")  # fmt: skip
+DROPOUT_FIELDS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+TOKEN_FIELDS = ("pad_token_id", "bos_token_id", "eos_token_id")
+
+
+def is_bert(checkpoint: Path) -> bool:
+    """Whether a folder holds a BERT to start from, rather than a model of this package's to go on with."""
+    return isinstance(read_config(checkpoint), BertConfig)
 
 
 def warm_start(bert: BertModel, embeddings: Tensor, dropout: float) -> EncoderDecoderModel:
@@ -54,20 +65,41 @@ def warm_start_answering(
     shape = shape_of(bert, embeddings, dropout) | {"max_position_embeddings": max_position_embeddings}
     config = BigBirdConfig(**shape, **token_ids, type_vocab_size=bert.config.type_vocab_size, random_blocks="original")
     model = BigBirdForQuestionAnswering(config)
-    weights = stack_weights(bert, embeddings)
-    position = "embeddings.position.weight"
-    repeats = -(-max_position_embeddings // len(weights[position]))
-    weights[position] = weights[position].repeat(repeats, 1)[:max_position_embeddings]
-    copy_layers(weights, model.stack)
+    copy_layers(with_positions(stack_weights(bert, embeddings), max_position_embeddings), model.stack)
     return model
+
+
+def with_long_encoder(model: EncoderDecoderModel, max_position_embeddings: int) -> EncoderDecoderModel:
+    """The same pair, its encoder a block-sparse BigBird: short texts are read as before, long ones can be read."""
+    old = model.encoder.config
+    shape = {name: getattr(old, name) for name in (*KEPT_FIELDS, *TOKEN_FIELDS, "vocab_size", *DROPOUT_FIELDS)}
+    config = BigBirdConfig(
+        **shape | {"max_position_embeddings": max_position_embeddings},
+        sep_token_id=old.eos_token_id,
+        type_vocab_size=1,
+        random_blocks="original",
+    )
+    encoder = BigBirdModel(config, add_pooling_layer=False)
+    weights = with_positions(model.encoder.state_dict(), max_position_embeddings)
+    copy_layers(weights | {"embeddings.token_type.weight": torch.zeros(1, config.hidden_size)}, encoder)
+    longer = EncoderDecoderModel(encoder=encoder, decoder=model.decoder)
+    for name in ("pad_token_id", "eos_token_id", "decoder_start_token_id"):
+        setattr(longer.config, name, getattr(model.config, name))
+    return longer
+
+
+def with_positions(weights: dict[str, Tensor], count: int) -> dict[str, Tensor]:
+    """A stack's weights, its position vectors repeated to `count`."""
+    name = "embeddings.position.weight"
+    repeats = -(-count // len(weights[name]))
+    return weights | {name: weights[name].repeat(repeats, 1)[:count]}
 
 
 def shape_of(bert: BertModel, embeddings: Tensor, dropout: float) -> dict[str, int | float | str]:
     """The fields of a configuration that a model with BERT's layers takes from it."""
     return {name: getattr(bert.config, name) for name in KEPT_FIELDS} | {
         "vocab_size": embeddings.shape[0],
-        "hidden_dropout_prob": dropout,
-        "attention_probs_dropout_prob": dropout,
+        **dict.fromkeys(DROPOUT_FIELDS, dropout),
     }
 
 

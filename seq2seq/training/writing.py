@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seq2seq.checkpoints.hub import find_file
@@ -14,10 +15,11 @@ from seq2seq.training.batches import Inputs, attention_mask, padded
 from seq2seq.training.data import Pair, mix, read_pairs
 from seq2seq.training.recipes import WritingRecipe
 from seq2seq.training.vocabulary import train_sentencepiece, transfer_embeddings
-from seq2seq.training.warm_start import warm_start
+from seq2seq.training.warm_start import is_bert, warm_start, with_long_encoder
 
 IGNORED = -100
-DEV_PAIRS = 150  # a task: enough to tell whether the loss still falls
+MAX_TARGET_TOKENS = 512  # what the decoder has positions for
+DEV_PAIRS = 150  # a set: enough to tell whether the loss still falls
 VOCABULARY_FILE = "spiece.model"
 
 
@@ -48,19 +50,21 @@ class PairExample:
 
 
 def prepare(
-    recipe: WritingRecipe, data: Path, bert: Path, folder: Path
+    recipe: WritingRecipe, data: Path, start: Path, folder: Path
 ) -> tuple[EncoderDecoderModel, list[PairExample], list[PairExample]]:
     """The model to start from, and the training and dev examples."""
-    tokenizer = vocabulary(recipe, data, folder / VOCABULARY_FILE)
-    model = initial_model(recipe, tokenizer, bert)
+    tokenizer = vocabulary(recipe, data, start, folder / VOCABULARY_FILE)
+    model = initial_model(recipe, tokenizer, start)
     limit = model.config.encoder.max_position_embeddings
     return model, training_examples(recipe, data, tokenizer, limit), dev_examples(recipe, data, tokenizer, limit)
 
 
-def vocabulary(recipe: WritingRecipe, data: Path, path: Path) -> BertGenerationTokenizer:
-    """The recipe's SentencePiece model, trained on the texts of its own mix unless it lies there already."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+def vocabulary(recipe: WritingRecipe, data: Path, start: Path, path: Path) -> BertGenerationTokenizer:
+    """The start's SentencePiece model; where that is BERT, one trained on the recipe's own texts. Kept at `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not is_bert(start):
+        shutil.copyfile(start / VOCABULARY_FILE, path)
+    elif not path.exists():
         texts = training_texts(recipe, data)
         train_sentencepiece(texts, path, recipe.vocab_size, recipe.prompts.values(), recipe.settings.seed)
     return BertGenerationTokenizer(str(path))
@@ -74,8 +78,16 @@ def training_texts(recipe: WritingRecipe, data: Path) -> Iterator[str]:
             yield pair.target
 
 
-def initial_model(recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, bert: Path) -> EncoderDecoderModel:
-    """The warm start from a folder with a BERT checkpoint, without dropout: no pair is seen more than twice."""
+def initial_model(recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, start: Path) -> EncoderDecoderModel:
+    """The start itself, or a warm start where that is BERT, with an encoder that reads as much as the recipe says."""
+    model = from_bert(recipe, tokenizer, start) if is_bert(start) else EncoderDecoderModel.from_pretrained(start)
+    longest = recipe.max_position_embeddings
+    is_long_enough = model.config.encoder.max_position_embeddings >= longest
+    return model if is_long_enough else with_long_encoder(model, longest)
+
+
+def from_bert(recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, bert: Path) -> EncoderDecoderModel:
+    """Without dropout: no pair is seen more than a few times."""
     vocab = find_file(bert, "vocab.txt")
     old_ids = {piece: index for index, piece in enumerate(vocab.read_text(encoding="utf-8").splitlines())}
     source = BertModel.from_pretrained(bert)
@@ -94,11 +106,15 @@ def training_examples(
 def dev_examples(
     recipe: WritingRecipe, data: Path, tokenizer: BertGenerationTokenizer, limit: int
 ) -> list[PairExample]:
+    """Some of each dev set, each set under a name of its own."""
     chance = random.Random(recipe.settings.seed)
-    pairs: list[Pair] = []
+    examples: list[PairExample] = []
     for ingredient in recipe.dev:
-        pairs += chance.sample(read_pairs(data, ingredient, "dev"), DEV_PAIRS)
-    return encoded(pairs, recipe, tokenizer, limit)
+        pairs = read_pairs(data, ingredient, "dev")
+        some = chance.sample(pairs, min(DEV_PAIRS, len(pairs)))
+        name = f"{ingredient.task} {ingredient.file}"
+        examples += [replace(example, task=name) for example in encoded(some, recipe, tokenizer, limit)]
+    return examples
 
 
 def encoded(
@@ -111,4 +127,4 @@ def encoded(
 def encode(pair: Pair, to_ids: Callable[[str], list[int]], prompt: str, eos: int, limit: int) -> PairExample:
     """The prompt and the source, cut to the limit; the target and its end."""
     source = to_ids(f"{prompt} {pair.source}")[:limit]
-    return PairExample(pair.task, source, [*to_ids(pair.target)[: limit - 1], eos])
+    return PairExample(pair.task, source, [*to_ids(pair.target)[: MAX_TARGET_TOKENS - 1], eos])
