@@ -26,6 +26,7 @@ from demo.setting_fields import read_settings
 from seq2seq.engine import Engine, ModelCard
 from seq2seq.tasks import Generated, InputError, Section, Skill, Task
 from seq2seq.tasks.documents import read_document
+from seq2seq.tasks.novelty import novel_words
 from seq2seq.trace import AttentionRecord, by_words
 
 log = logging.getLogger(__name__)
@@ -54,10 +55,12 @@ def result(
     problem: str = "",
     running: bool = False,
     progress: dict | None = None,
+    source: str = "",
 ) -> dict:
-    """What the result widget shows (assets/js/result.js)."""
+    """What the result widget shows (assets/js/result.js); with a source, the words that are not in it are marked."""
     return {
         "text": text,
+        "pieces": cut_at_novel_words(source, text) if source else [],
         "hint": hint,
         "score": score,
         "notes": list(notes),
@@ -67,6 +70,15 @@ def result(
         "longer": "",
         "filename": f"gloss-{task}.txt",
     }
+
+
+def cut_at_novel_words(source: str, text: str) -> list[list[str]]:
+    """The text as a list of [what the source has, a word that it has not], the last word being empty."""
+    pieces, done = [], 0
+    for start, end in novel_words(source, text):
+        pieces.append([text[done:start], text[start:end]])
+        done = end
+    return [*pieces, [text[done:], ""]]
 
 
 def progress_of(generated: Generated) -> dict | None:
@@ -211,8 +223,8 @@ class Handlers:
                 if generated.finished:
                     run = Run(task, card.name, tuple(replace(each, choices=()) for each in generated.sections))
                     problem = "" if written else wording.NOTHING_WRITTEN
-                    notes = wording.finished(generated)
-                    shown = result(task, written, notes=notes, problem=problem, progress=progress)
+                    notes = [*wording.finished(generated), *wording.novelty(len(novel_words(text, written)))]
+                    shown = result(task, written, notes=notes, problem=problem, progress=progress, source=text)
                     yield shown, run if written else None
                 else:
                     notes = wording.running(generated)

@@ -9,7 +9,7 @@ from textwrap import shorten
 from components.palette import percent
 from seq2seq.attention.block_table import RandomBlocks
 from seq2seq.engine import ModelCard
-from seq2seq.tasks import Generated, Section, Task, TokenCount
+from seq2seq.tasks import Generated, Section, Skill, Task, TokenCount
 from seq2seq.trace import Answer
 
 TITLE = "Gloss"
@@ -130,6 +130,36 @@ APOLOGY = (
     "please try again, or try a shorter text or another model."
 )
 
+TAB_MODELS = "Models"
+MODELS_TITLE = "The models of this page"
+MODELS_LEAD = (
+    "All that this page writes and answers comes from these models, on the machine behind it. Where several can do a "
+    "task, the default is chosen already, and the task’s own tab offers the others."
+)
+MODEL_FACTS = ("Does", "Default for", "Reads at once", "Size", "Licence")
+CARDS_TITLE = "Their cards"
+NO_CARD = "This model has no card here."
+CARD_ON_HUB = "It comes from the Hugging Face Hub, where it may have one:"
+CARD_BROKEN = "The head of this card could not be read, and so its licence is not told here."
+NOT_STATED = "not stated"
+NOT_ON_DISK = "not on this machine yet"
+SKILL_NAMES: dict[Skill, str] = {**RUN_LABELS, "answer": ANSWER_LABEL}
+
+
+def skills(named: Iterable[Skill]) -> str:
+    return ", ".join(SKILL_NAMES[skill] for skill in named) or "nothing"
+
+
+def model_size(num_bytes: int | None, num_parameters: int | None) -> str:
+    if num_bytes is None:
+        return NOT_ON_DISK
+    counted = f", {num_parameters / 1e6:,.1f} million parameters" if num_parameters else ""
+    return f"{num_bytes / 1e6:,.0f} MB{counted}"
+
+
+def card_table(title: str) -> str:
+    return f"Table in the card of {title}"
+
 
 def counted(count: TokenCount, card: ModelCard, widest: ModelCard) -> str:
     """How long the input is; what becomes of it where it is too long; and which model reads the most at once."""
@@ -182,6 +212,13 @@ def finished(generated: Generated) -> list[str]:
     if generated.num_cut_tokens:
         notes.append(f"The last {tokens(generated.num_cut_tokens)} of your text did not fit and were not read.")
     return notes
+
+
+def novelty(count: int) -> list[str]:
+    """A line about the words that are marked in a result, if there are any."""
+    if not count:
+        return []
+    return [f"{count:,} {'word is' if count == 1 else 'words are'} not in your text: check what is underlined"]
 
 
 def reading(done: int, of: int) -> str:

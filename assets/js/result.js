@@ -1,6 +1,7 @@
 // The result as it grows: the text, a line about the run, and copy and download, which never leave the browser.
-// Runs once when its gr.HTML is made; props.value is {text, hint, score, notes, problem, running, progress, longer, filename}:
-// progress is {done, of, says} for a text that is read in several sections, longer the summary that this one is made of.
+// Runs once when its gr.HTML is made. props.value is {text, pieces, hint, score, notes, problem, running, progress, longer,
+// filename}: pieces the text as [what the source has, a word that it lacks], progress {done, of, says} for a text that is
+// read in several sections, longer the summary that this one is made of.
 
 element.innerHTML = `
   <div class="result-progress">
@@ -30,7 +31,7 @@ function draw() {
   const value = props.value || {};
   part(".result-hint").textContent = value.hint || "";
   part(".result-hint").hidden = !value.hint;
-  text.textContent = value.text || "";
+  text.replaceChildren(...inked(value));
   text.hidden = Boolean(value.hint || (value.problem && !value.text));
   part(".result-score").textContent = value.score || "";
   part(".result-problem").textContent = value.problem || "";
@@ -44,6 +45,13 @@ function draw() {
   part(".result-longer p").textContent = value.longer || "";
   if (value.running && !element.classList.contains("is-running")) element.scrollIntoView({ block: "nearest" });
   element.classList.toggle("is-running", Boolean(value.running));
+}
+
+// A finished text with the words marked that its source does not have; one that is still growing as it is.
+function inked({ text = "", pieces = [] }) {
+  if (!pieces.length) return [text];
+  const marked = (word) => Object.assign(document.createElement("mark"), { textContent: word, title: "Not in your text" });
+  return pieces.flatMap(([known, word]) => (word ? [known, marked(word)] : [known]));
 }
 
 // The sections that are done in full ink, the one being written in light ink.

@@ -6,11 +6,14 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import prod
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 
 from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.checkpoints.files import find_weights
 from seq2seq.config import read_config
 from seq2seq.engine.kinds import kind_of
 from seq2seq.engine.memory import keep_freed_memory
@@ -52,6 +55,26 @@ class ModelCard:
     num_heads: int  # of the decoder, or else of the encoder
     num_encoder_layers: int
     max_source_tokens: int
+    folder: Path | None = None  # where its files are; None for a Hub id
+
+    @property
+    def num_bytes(self) -> int | None:
+        """Of its weights' files; None where they are not all in a folder."""
+        return sum(path.stat().st_size for path in self._weights) or None
+
+    @property
+    def num_parameters(self) -> int | None:
+        """Counted in the heads of its weights' files, where these have one."""
+        if any(path.suffix != ".safetensors" for path in self._weights):
+            return None
+        return sum(map(count_parameters, self._weights)) or None
+
+    @property
+    def _weights(self) -> tuple[Path, ...]:
+        try:
+            return find_weights(self.folder) if self.folder else ()
+        except CheckpointError:
+            return ()
 
 
 class Engine:
@@ -203,7 +226,13 @@ def read_card(name: str, path: str) -> ModelCard:
         num_heads=(decoder or encoder).num_attention_heads,
         num_encoder_layers=encoder.num_hidden_layers,
         max_source_tokens=encoder.max_position_embeddings,
+        folder=Path(path) if Path(path).is_dir() else None,
     )
+
+
+def count_parameters(path: Path) -> int:
+    with safe_open(path, framework="numpy") as file:
+        return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
 def choose_device(wanted: str) -> torch.device:

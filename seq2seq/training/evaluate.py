@@ -2,9 +2,9 @@
 
     python -m seq2seq.training.evaluate FOLDER --data DATA [--limit 300]
 
-Fusing and splitting: BLEU (sacrebleu, cased, 13a), exact matches, and the share of output words that the source lacks;
-their baseline copies the source. Summaries: ROUGE-1, -2 and -Lsum F1 (rouge-score, stemmed); their baseline is the
-first two sentences. Answers: see `evaluate_answers`.
+Fusing and splitting: BLEU (sacrebleu, cased, 13a), SARI and exact matches; their baseline copies the source. Summaries:
+ROUGE-1, -2 and -Lsum F1 (rouge-score, stemmed); their baseline is the first sentences. All of them: how much of the
+output its source does not have, which is told of the references too. Answers: see `evaluate_answers`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
@@ -22,28 +23,32 @@ from tqdm import tqdm
 
 from seq2seq.engine import Engine
 from seq2seq.engine.local import read_card
-from seq2seq.training.data import SENTENCE_END, WORD, Pair, read_pairs
+from seq2seq.tasks.novelty import novel_facts, novel_words
+from seq2seq.training.data import SENTENCE_END, WORD, Ingredient, Pair, read_pairs
 from seq2seq.training.evaluate_answers import measure_answers
-from seq2seq.training.recipes import SMALL
+from seq2seq.training.sari import sari
 from seq2seq.training.squad import Scores
 
 ROUGE = ("rouge1", "rouge2", "rougeLsum")
+
+
+@dataclass(frozen=True)
+class DevSet:
+    """What a task is measured on, how, and what it is compared with."""
+
+    name: str
+    ingredient: Ingredient
+    scores: Callable[[Sequence[Pair], Sequence[str]], Scores]
+    baseline: Callable[[str], str]
 
 
 def rewriting_scores(pairs: Sequence[Pair], outputs: Sequence[str]) -> Scores:
     targets = [pair.target for pair in pairs]
     return {
         "BLEU": sacrebleu.corpus_bleu(list(outputs), [targets]).score,
+        "SARI": mean(sari(pair.source, output, [pair.target]) for pair, output in zip(pairs, outputs, strict=True)),
         "exact %": 100 * mean(output == target for output, target in zip(outputs, targets, strict=True)),
-        "new words %": 100 * mean(new_words(pair.source, output) for pair, output in zip(pairs, outputs, strict=True)),
     }
-
-
-def new_words(source: str, output: str) -> float:
-    """The share of the output's words that do not occur in the source, case aside."""
-    known = set(WORD.findall(source.lower()))
-    words = WORD.findall(output.lower())
-    return sum(word not in known for word in words) / max(1, len(words))
 
 
 def summary_scores(pairs: Sequence[Pair], outputs: Sequence[str]) -> Scores:
@@ -52,6 +57,16 @@ def summary_scores(pairs: Sequence[Pair], outputs: Sequence[str]) -> Scores:
         scorer.score(on_lines(pair.target), on_lines(output)) for pair, output in zip(pairs, outputs, strict=True)
     ]
     return {name: 100 * mean(score[name].fmeasure for score in scores) for name in ROUGE}
+
+
+def novelty(sources: Sequence[str], outputs: Sequence[str]) -> Scores:
+    """Words that the source lacks, beyond connectives, in all words; names and numbers that it lacks, an output."""
+    pairs = list(zip(sources, outputs, strict=True))
+    num_words = sum(len(WORD.findall(output)) for output in outputs)
+    return {
+        "novel words %": 100 * sum(len(novel_words(*pair)) for pair in pairs) / max(1, num_words),
+        "novel names and numbers in 100": 100 * mean(len(novel_facts(*pair)) for pair in pairs),
+    }
 
 
 def on_lines(text: str) -> str:
@@ -63,16 +78,19 @@ def copied(source: str) -> str:
     return source
 
 
-def lead(source: str) -> str:
-    """The first two sentences."""
-    return " ".join(SENTENCE_END.split(source)[:2])
+def lead(num_sentences: int) -> Callable[[str], str]:
+    """The first sentences of a text."""
+    return lambda source: " ".join(SENTENCE_END.split(source)[:num_sentences])
 
 
-MEASURES: dict[str, tuple[Callable[[Sequence[Pair], Sequence[str]], Scores], Callable[[str], str]]] = {
-    "fuse": (rewriting_scores, copied),
-    "split": (rewriting_scores, copied),
-    "summarize": (summary_scores, lead),
-}
+DEV_SETS = (
+    DevSet("fuse", Ingredient("fuse", "fusion/wikisplit"), rewriting_scores, copied),
+    DevSet("split", Ingredient("split", "fusion/wikisplit"), rewriting_scores, copied),
+    DevSet("summarize", Ingredient("summarize", "summarization/guardian_rss_standfirst"), summary_scores, lead(2)),
+    DevSet(
+        "summarize a long text", Ingredient("summarize", "longdoc/openstax_section_summary"), summary_scores, lead(6)
+    ),
+)
 
 
 def measure(engine: Engine, model: str, data: Path, limit: int) -> dict[str, dict[str, Scores | int | str]]:
@@ -82,19 +100,31 @@ def measure(engine: Engine, model: str, data: Path, limit: int) -> dict[str, dic
 
 
 def measure_writing(engine: Engine, model: str, data: Path, limit: int) -> dict[str, dict[str, Scores | int | str]]:
-    """By task: the dev set, how many of its pairs, the model's scores and the baseline's."""
-    report = {}
-    for ingredient in SMALL.dev:
-        pairs = read_pairs(data, ingredient, "dev")
-        pairs = random.Random(0).sample(pairs, min(limit, len(pairs)))
-        score, baseline = MEASURES[ingredient.task]
-        report[ingredient.task] = {
-            "set": f"{ingredient.file} dev",
-            "pairs": len(pairs),
-            "model": score(pairs, written(engine, model, ingredient.task, pairs)),
-            "baseline": score(pairs, [baseline(pair.source) for pair in pairs]),
-        }
-    return report
+    """By name of a dev set, of those for the model's tasks: the file, how many of its pairs, and scores.
+
+    Scores of the model, of the baseline, and, as far as they need no reference, of the references.
+    """
+    tasks = read_card(model, model).tasks
+    return {
+        dev_set.name: measure_on(dev_set, engine, model, data, limit)
+        for dev_set in DEV_SETS
+        if dev_set.ingredient.task in tasks
+    }
+
+
+def measure_on(dev_set: DevSet, engine: Engine, model: str, data: Path, limit: int) -> dict[str, Scores | int | str]:
+    pairs = read_pairs(data, dev_set.ingredient, "dev")
+    pairs = random.Random(0).sample(pairs, min(limit, len(pairs)))
+    sources = [pair.source for pair in pairs]
+    outputs = written(engine, model, dev_set.ingredient.task, pairs)
+    trivial = [dev_set.baseline(source) for source in sources]
+    return {
+        "set": f"{dev_set.ingredient.file} dev",
+        "pairs": len(pairs),
+        "model": dev_set.scores(pairs, outputs) | novelty(sources, outputs),
+        "baseline": dev_set.scores(pairs, trivial) | novelty(sources, trivial),
+        "references": novelty(sources, [pair.target for pair in pairs]),
+    }
 
 
 def written(engine: Engine, model: str, task: str, pairs: Sequence[Pair]) -> list[str]:

@@ -20,9 +20,12 @@ from seq2seq.training.evaluate import measure
 from seq2seq.training.evaluate_answers import find_threshold
 from seq2seq.training.loop import BEST_FOLDER, LOG_FILE
 from seq2seq.training.recipes import RECIPES, AnsweringRecipe, WritingRecipe
+from seq2seq.training.trials import tried
+
+TRIALS = Path("assets/trials.json")
 
 
-def pack_writing(recipe: WritingRecipe, run: Path, destination: Path, data: Path, limit: int) -> None:
+def pack_writing(recipe: WritingRecipe, run: Path, destination: Path, data: Path, limit: int, trials: Path) -> None:
     model = EncoderDecoderModel.from_pretrained(run / BEST_FOLDER, dtype=torch.bfloat16)
     tokenizer = BertGenerationTokenizer(
         str(run / writing.VOCABULARY_FILE),
@@ -35,10 +38,11 @@ def pack_writing(recipe: WritingRecipe, run: Path, destination: Path, data: Path
     model.save_pretrained(destination)
     tokenizer.save_pretrained(destination)
     report = measure(Engine(), str(destination), data, limit)
-    publish(destination, report, writing_card(recipe, model, last_entry(run)["step"], report))
+    tried_out = tried(Engine(), str(destination), trials)
+    publish(destination, report, writing_card(recipe, model, last_entry(run), report, tried_out))
 
 
-def pack_answering(recipe: AnsweringRecipe, run: Path, destination: Path, data: Path, limit: int) -> None:
+def pack_answering(recipe: AnsweringRecipe, run: Path, destination: Path, data: Path, limit: int, trials: Path) -> None:
     """With the threshold for "no answer" that does best on a half of a dev set."""
     model = BigBirdForQuestionAnswering.from_pretrained(run / BEST_FOLDER, dtype=torch.bfloat16)
     tokenizer = BertTokenizer(
@@ -51,8 +55,8 @@ def pack_answering(recipe: AnsweringRecipe, run: Path, destination: Path, data: 
     model.config.task_specific_params = {"answer": {"no_answer_threshold": threshold}}
     model.config.save_pretrained(destination)
     report = measure(Engine(), str(destination), data, limit)
-    last = last_entry(run)
-    publish(destination, report, answering_card(recipe, model, last["step"], last["minutes"], report))
+    tried_out = tried(Engine(), str(destination), trials)
+    publish(destination, report, answering_card(recipe, model, last_entry(run), report, tried_out))
 
 
 PACKINGS = {WritingRecipe: pack_writing, AnsweringRecipe: pack_answering}
@@ -75,9 +79,11 @@ def main() -> None:
     parser.add_argument("destination", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=300, help="dev pairs a task, or questions a set")
+    parser.add_argument("--trials", type=Path, default=TRIALS, help="texts to try it out on")
     arguments = parser.parse_args()
     recipe = RECIPES[arguments.recipe]
-    PACKINGS[type(recipe)](recipe, arguments.run, arguments.destination, arguments.data, arguments.limit)
+    pack = PACKINGS[type(recipe)]
+    pack(recipe, arguments.run, arguments.destination, arguments.data, arguments.limit, arguments.trials)
 
 
 if __name__ == "__main__":

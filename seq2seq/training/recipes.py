@@ -17,8 +17,9 @@ class Recipe:
 
     name: str
     title: str
-    vocab_size: int
+    vocab_size: int  # where it starts from BERT; else that of its start
     settings: TrainingSettings
+    start: str | None = None  # the recipe whose checkpoint it goes on from; None for BERT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,7 @@ FUSION = WritingRecipe(
 SUMMARIES = WritingRecipe(
     name="summary",
     title="Gloss summaries",
+    start="small",
     ingredients=(
         Ingredient("summarize", "summarization/guardian_rss_standfirst", max_new_words=0.3),
         Ingredient("summarize", "summarization/scitldr_abstract", max_new_words=0.3),

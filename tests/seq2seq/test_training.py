@@ -11,8 +11,9 @@ import torch
 from seq2seq.models import BertConfig, BertModel
 from seq2seq.training.batches import batches
 from seq2seq.training.data import Ingredient, Pair, PrincipalSentences, is_sound, mix, principal_sentence, read_pairs
-from seq2seq.training.evaluate import lead, new_words, rewriting_scores, summary_scores
+from seq2seq.training.evaluate import lead, novelty, rewriting_scores, summary_scores
 from seq2seq.training.loop import TrainingSettings, learning_rate, train
+from seq2seq.training.sari import sari
 from seq2seq.training.vocabulary import old_pieces, transfer_embeddings
 from seq2seq.training.warm_start import warm_start
 from seq2seq.training.writing import IGNORED, PairExample, encode
@@ -190,10 +191,31 @@ def stop_after(patch, count: int) -> None:
 
 def test_scores_of_rewriting():
     pairs = [Pair("fuse", "Rain fell. We left.", "Rain fell and we left.")] * 2
-    perfect = rewriting_scores(pairs, [pair.target for pair in pairs])
-    assert perfect == {"BLEU": pytest.approx(100), "exact %": 100, "new words %": pytest.approx(20)}
+    perfect = rewriting_scores(pairs, [pair.target for pair in pairs])  # SARI asks for both full stops to be deleted
+    assert perfect == {"BLEU": pytest.approx(100), "SARI": pytest.approx(1100 / 12), "exact %": 100}
     assert rewriting_scores(pairs, [pair.source for pair in pairs])["exact %"] == 0
-    assert new_words("Rain fell.", "rain FELL hard") == pytest.approx(1 / 3)
+
+
+def test_novelty_counts_words_over_all_outputs_and_facts_by_output():
+    counted = novelty(["Rain fell.", "We left."], ["rain FELL hard on Monday", "We left and left"])
+    assert counted == {"novel words %": pytest.approx(100 * 2 / 9), "novel names and numbers in 100": 50}
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),  # of the authors' script with 0/0 = 1
+    [
+        ("About 95 you now get in.", 26.953601953601954),
+        ("About 95 species are now agreed.", 61.70965608465608),
+        ("About 95 species are currently agreed.", 50.88681849551415),
+    ],
+)
+def test_sari_of_the_authors_example(output, expected):
+    references = [
+        "About 95 species are currently known.",
+        "About 95 species are now accepted.",
+        "95 species are now accepted.",
+    ]
+    assert sari("About 95 species are currently accepted.", output, references) == pytest.approx(expected)
 
 
 def test_scores_of_summaries():
@@ -202,5 +224,6 @@ def test_scores_of_summaries():
     assert 0 < summary_scores(pairs, ["The bridge closed."])["rouge1"] < 100
 
 
-def test_the_lead_is_two_sentences():
-    assert lead("One. Two! Three? Four.") == "One. Two!"
+def test_the_lead_is_the_first_sentences():
+    assert lead(2)("One. Two! Three? Four.") == "One. Two!"
+    assert lead(6)("One. Two!") == "One. Two!"

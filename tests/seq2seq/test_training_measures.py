@@ -138,7 +138,16 @@ def test_a_run_is_packed_with_its_threshold_and_its_card(models, data, tmp_path,
     model.save_pretrained(run / "best")
     load_tokenizer(models / "asked").save_pretrained(run)
     (run / "log.jsonl").write_text(json.dumps({"step": 1234, "minutes": 5.4}) + "\n")
-    pack_answering(replace(ANSWERS, name="toy"), run, destination, data, limit=50)
+    trials = tmp_path / "trials.json"
+    trials.write_text(
+        json.dumps(
+            [
+                {"title": "A bridge", "task": "answer", "text": "the bridge was built in 1932", "question": "when ?"},
+                {"title": "A summary", "task": "summarize", "text": "the bridge was built in 1932"},
+            ]
+        )
+    )
+    pack_answering(replace(ANSWERS, name="toy"), run, destination, data, limit=50, trials=trials)
     engine = Engine()
     reader = engine.load("answer", str(destination))
     assert 0 <= reader.settings.no_answer_threshold <= 1
@@ -148,5 +157,7 @@ def test_a_run_is_packed_with_its_threshold_and_its_card(models, data, tmp_path,
     card = (destination / "README.md").read_text()
     assert "1,234 steps" in card
     assert "| answer from several paragraphs | qa/squad_v1.1 dev | exact " in card
+    assert "### A bridge (answer)\n\n> the bridge was built in 1932\n\n*when ?*\n\n**" in card
+    assert "A summary" not in card
     assert f"a doubt of {reader.settings.no_answer_threshold:.2f}" in " ".join(card.split())
     assert json.loads(capsys.readouterr().out)["answer"]["pairs"] == 12
