@@ -1,5 +1,6 @@
 """Training a model that writes: pairs, vocabulary, warm start, batches, the loop and its resuming, measures."""
 
+import copy
 import gzip
 import json
 from dataclasses import replace
@@ -8,14 +9,26 @@ import pytest
 import sentencepiece
 import torch
 
+from seq2seq.engine import EngineSettings
 from seq2seq.models import BertConfig, BertModel
 from seq2seq.training.batches import batches
-from seq2seq.training.data import Ingredient, Pair, PrincipalSentences, is_sound, mix, principal_sentence, read_pairs
+from seq2seq.training.data import (
+    Ingredient,
+    Pair,
+    PrincipalDigest,
+    PrincipalSentences,
+    is_sound,
+    mix,
+    principal_sentence,
+    read_pairs,
+)
 from seq2seq.training.evaluate import lead, novelty, rewriting_scores, summary_scores
-from seq2seq.training.loop import TrainingSettings, learning_rate, train
+from seq2seq.training.loop import TrainingSettings, learning_rate, train, update
+from seq2seq.training.prepare import prepare
+from seq2seq.training.recipes import FUSION
 from seq2seq.training.sari import sari
 from seq2seq.training.vocabulary import old_pieces, transfer_embeddings
-from seq2seq.training.warm_start import warm_start
+from seq2seq.training.warm_start import warm_start, with_long_encoder
 from seq2seq.training.writing import IGNORED, PairExample, encode
 
 OLD_WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "rain", "fell", "the", "bridge", "##s", "##ell", "f", ".", "o"]
@@ -57,6 +70,15 @@ def test_a_plain_text_gives_a_pair_for_each_paragraph_that_has_a_principal_sente
     (pair,) = PrincipalSentences("summarize", "x", min_source_words=30).pairs(rows)
     assert pair.source == paragraph * 2
     assert pair.target == "The old bridge over the river was closed to all cars in spring."
+
+
+def test_a_long_text_gives_its_principal_sentences_in_their_order():
+    paragraphs = [f"The old bridge number {n} over the river was closed to all cars. It is." for n in range(30)]
+    (pair,) = PrincipalDigest("summarize", "x", min_source_words=100, most=4).pairs({"text": "\n".join(paragraphs)})
+    assert pair.source == "\n".join(paragraphs[:20])  # of 300 words
+    assert pair.target.count(".") == 2
+    assert pair.target.split(". ")[0] in pair.source
+    assert list(PrincipalDigest("summarize", "x").pairs({"text": "Too short."})) == []
 
 
 def test_a_mix_takes_each_ingredient_as_often_as_asked_and_repeats_with_its_seed(data):
@@ -113,6 +135,34 @@ def test_a_warm_start_reads_like_the_bert_it_came_from(model):
     assert block.cross_attention.query.weight is not block.self_attention.query.weight
 
 
+def test_a_long_encoder_reads_short_texts_as_before_and_long_ones_too(model):
+    pair = model[1].eval()
+    longer = with_long_encoder(pair, 100)
+    inputs = {"input_ids": torch.randint(4, 40, (2, 30)), "labels": torch.randint(4, 40, (2, 5))}
+    assert longer.config.encoder.attention_type == "block_sparse"
+    assert torch.allclose(longer.eval()(**inputs).logits, pair(**inputs).logits, atol=1e-5)
+    positions = longer.encoder.embeddings.position.weight
+    assert torch.equal(positions[:32], positions[32:64])
+    assert longer(input_ids=torch.randint(4, 40, (1, 100)), labels=inputs["labels"][:1]).loss.isfinite()
+    assert longer.config.decoder_start_token_id == pair.config.decoder_start_token_id
+
+
+def test_a_run_goes_on_from_a_checkpoint_with_its_vocabulary(data, tmp_path):
+    toy = replace(
+        FUSION,
+        ingredients=(Ingredient("fuse", "fusion/toy"),),
+        dev=(Ingredient("fuse", "fusion/toy"),),
+        max_position_embeddings=600,
+    )
+    (data / "fusion" / "toy.dev.jsonl.gz").write_bytes((data / "fusion" / "toy.train.jsonl.gz").read_bytes())
+    start = next(folder for folder in EngineSettings().models.iterdir() if (folder / "spiece.model").exists())
+    pair, training, dev = prepare(toy, data, start, tmp_path / "run")
+    assert (tmp_path / "run" / "spiece.model").read_bytes() == (start / "spiece.model").read_bytes()
+    assert pair.config.encoder.max_position_embeddings >= 600
+    assert {example.task for example in training} == {"fuse"}
+    assert {example.task for example in dev} == {"fuse fusion/toy"}
+
+
 def examples(count: int) -> list[PairExample]:
     chance = torch.Generator().manual_seed(0)
     lengths = torch.randint(2, 12, (count,), generator=chance).tolist()
@@ -150,8 +200,32 @@ def test_the_learning_rate_rises_and_falls():
     assert rates[100] == 0
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(model, tmp_path):
-    settings = TrainingSettings(num_steps=12, warmup_steps=2, batch_cost=120, validate_every=4, learning_rate=3e-3)
+def test_batches_of_one_step_are_as_one_batch(model):
+    given = examples(12)
+    settings = TrainingSettings(num_steps=10, warmup_steps=1, max_grad_norm=1e9)
+    gradients, losses = [], []
+    for groups in ([given], [given[:3], given[3:]]):
+        pair = copy.deepcopy(model[1])
+        optimizer = torch.optim.SGD(pair.parameters(), lr=0.0)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(optimizer, "zero_grad", lambda set_to_none: None)
+            losses.append(update(pair, optimizer, groups, settings, step=0))
+        gradients.append(torch.cat([p.grad.flatten() for p in pair.parameters() if p.grad is not None]))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert torch.nn.functional.cosine_similarity(*gradients, dim=0) > 0.999
+    assert gradients[0].norm().item() == pytest.approx(gradients[1].norm().item(), rel=0.01)
+
+
+@pytest.mark.parametrize("batches_a_step", [1, 2])
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(model, tmp_path, batches_a_step):
+    settings = TrainingSettings(
+        num_steps=12,
+        warmup_steps=2,
+        batch_cost=120,
+        validate_every=4,
+        learning_rate=3e-3,
+        batches_a_step=batches_a_step,
+    )
     start = {name: value.clone() for name, value in model[1].state_dict().items()}
 
     def run(folder, num_steps=12):
