@@ -5,10 +5,11 @@ BIN = $(VENV)/bin
 DATA ?= data
 RUNS ?= runs
 MODELS ?= assets/models
-MODEL ?= $(MODELS)/gloss-small
+MODEL ?= $(MODELS)/gloss-fusion
 TRAIN = $(BIN)/python -m seq2seq.training
+PACK = $(TRAIN).pack
 
-.PHONY: demo test bench train train-small train-qa eval lint clean
+.PHONY: demo test bench train train-fusion train-small train-summary train-qa eval lint clean
 
 demo: $(VENV)/app
 	$(BIN)/python app.py
@@ -25,15 +26,24 @@ bench: $(VENV)/dev
 	$(BIN)/python -m tests.bench
 
 # DATA is a folder of gzipped JSON lines, laid out as the README says.
-train: train-small train-qa
+train: train-fusion train-summary train-qa
 
+train-fusion: $(VENV)/dev
+	$(TRAIN) fusion --data $(DATA) --output $(RUNS)/fusion
+	$(PACK) fusion $(RUNS)/fusion $(MODELS)/gloss-fusion --data $(DATA)
+
+# Of all writing tasks a little, for others to start from.
 train-small: $(VENV)/dev
 	$(TRAIN) small --data $(DATA) --output $(RUNS)/small
-	$(BIN)/python -m seq2seq.training.pack small $(RUNS)/small $(MODELS)/gloss-small --data $(DATA)
+	$(PACK) small $(RUNS)/small $(RUNS)/gloss-small --data $(DATA) --limit 50
+
+train-summary: train-small
+	$(TRAIN) summary --data $(DATA) --start $(RUNS)/gloss-small --output $(RUNS)/summary
+	$(PACK) summary $(RUNS)/summary $(MODELS)/gloss-summaries --data $(DATA)
 
 train-qa: $(VENV)/dev
 	$(TRAIN) qa --data $(DATA) --output $(RUNS)/qa
-	$(BIN)/python -m seq2seq.training.pack qa $(RUNS)/qa $(MODELS)/gloss-answers --data $(DATA) --limit 6000
+	$(PACK) qa $(RUNS)/qa $(MODELS)/gloss-answers --data $(DATA) --limit 6000
 
 eval: $(VENV)/dev
 	$(BIN)/python -m seq2seq.training.evaluate $(MODEL) --data $(DATA)

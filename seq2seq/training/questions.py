@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seq2seq.training.data import SENTENCE_END, WORD
+from seq2seq.training.misleading import misled
 
-# On its own paragraph; on another of the article; on its own without the sentence that answers it; on several
-# paragraphs; on several without the ones that answer it.
-Kind = Literal["plain", "elsewhere", "removed", "long", "long_elsewhere"]
+# On its own paragraph; on another of the article; on its own without the sentence that answers it; on its own, with a
+# word of the question made wrong; on several paragraphs; on several without the ones that answer it.
+Kind = Literal["plain", "elsewhere", "removed", "misled", "long", "long_elsewhere"]
 
 NEAR = 5  # paragraphs to either side among which "elsewhere" is looked for
 LONG_WORDS = (600, 2500)  # of a long text: 800 to 3,500 tokens
 
 
-# What a maker makes of a row: a context, and the answer's place in it.
-Made = tuple[str, tuple[int, int] | None]
+# What a maker makes of a row: a question, a context, and the answer's place in it.
+Made = tuple[str, str, tuple[int, int] | None]
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,15 @@ def make_question(row: Mapping, paragraphs: list[str], shares: Mapping[Kind, flo
     made = MAKERS[kind](row, paragraphs, chance)
     if made is None:
         kind, made = "plain", plain(row, paragraphs, chance)
-    return Question(kind, row["question"].strip(), *made)
+    return Question(kind, *made)
+
+
+def asked(row: Mapping) -> str:
+    return row["question"].strip()
 
 
 def plain(row: Mapping, paragraphs: list[str], chance: random.Random) -> Made | None:
-    return row["context"], answer_place(row)
+    return asked(row), row["context"], answer_place(row)
 
 
 def elsewhere(row: Mapping, paragraphs: list[str], chance: random.Random) -> Made | None:
@@ -87,32 +92,40 @@ def elsewhere(row: Mapping, paragraphs: list[str], chance: random.Random) -> Mad
     words = set(WORD.findall(row["question"].lower()))
     if not others:
         return None
-    return max(others, key=lambda paragraph: len(words.intersection(WORD.findall(paragraph.lower())))), None
+    nearest = max(others, key=lambda paragraph: len(words.intersection(WORD.findall(paragraph.lower()))))
+    return asked(row), nearest, None
 
 
 def removed(row: Mapping, paragraphs: list[str], chance: random.Random) -> Made | None:
     sentences = SENTENCE_END.split(row["context"])
     left = without_answer(row, sentences)
-    return (" ".join(left), None) if 0 < len(left) < len(sentences) else None
+    return (asked(row), " ".join(left), None) if 0 < len(left) < len(sentences) else None
+
+
+def misleading(row: Mapping, paragraphs: list[str], chance: random.Random) -> Made | None:
+    here = paragraphs.index(row["context"])
+    question = misled(asked(row), row["context"], paragraphs[max(0, here - NEAR) : here + NEAR + 1], chance)
+    return (question, row["context"], None) if question else None
 
 
 def long(row: Mapping, paragraphs: list[str], chance: random.Random) -> Made | None:
     before, after = around(paragraphs, paragraphs.index(row["context"]), chance)
     start, end = answer_place(row)
     shift = len(joined([*before, ""]))
-    return joined([*before, row["context"], *after]), (start + shift, end + shift)
+    return asked(row), joined([*before, row["context"], *after]), (start + shift, end + shift)
 
 
 def long_elsewhere(row: Mapping, paragraphs: list[str], chance: random.Random) -> Made | None:
     before, after = around(paragraphs, paragraphs.index(row["context"]), chance)
     left = without_answer(row, [*before, *after])
-    return (joined(left), None) if left else None
+    return (asked(row), joined(left), None) if left else None
 
 
 MAKERS: dict[Kind, Callable[[Mapping, list[str], random.Random], Made | None]] = {
     "plain": plain,
     "elsewhere": elsewhere,
     "removed": removed,
+    "misled": misleading,
     "long": long,
     "long_elsewhere": long_elsewhere,
 }

@@ -134,7 +134,7 @@ ANSWERS = AnsweringRecipe(
         "plaintext/state_of_the_union",
         "plaintext/wikipedia_squad_articles",
     ),
-    shares={"plain": 0.77, "elsewhere": 0.12, "removed": 0.08, "long": 0.022, "long_elsewhere": 0.008},
+    shares={"plain": 0.6, "elsewhere": 0.1, "removed": 0.05, "misled": 0.22, "long": 0.022, "long_elsewhere": 0.008},
     held_out_share=0.01,
     vocab_size=VOCAB_SIZE,
     max_position_embeddings=4096,

@@ -76,7 +76,7 @@ def test_a_question_has_its_answer_where_it_says_and_nowhere_else(kind):
             assert question.context[slice(*question.answer)] == "1630"
         else:
             assert question.answer is None
-            assert "1630" not in question.context
+            assert "1630" not in question.context or question.text != ROW["question"]
 
 
 def test_elsewhere_is_the_paragraph_nearby_with_most_of_the_questions_words():
