@@ -9,7 +9,7 @@ MODEL ?= $(MODELS)/gloss-fusion
 TRAIN = $(BIN)/python -m seq2seq.training
 PACK = $(TRAIN).pack
 
-.PHONY: demo test bench train train-fusion train-small train-summary train-qa eval lint clean
+.PHONY: demo test bench train train-fusion train-small train-summary train-pegasus train-qa eval lint clean
 
 demo: $(VENV)/app
 	$(BIN)/python app.py
@@ -26,7 +26,7 @@ bench: $(VENV)/dev
 	$(BIN)/python -m tests.bench
 
 # DATA is a folder of gzipped JSON lines, laid out as the README says.
-train: train-fusion train-summary train-qa
+train: train-fusion train-summary train-pegasus train-qa
 
 train-fusion: $(VENV)/dev
 	$(TRAIN) fusion --data $(DATA) --output $(RUNS)/fusion
@@ -40,6 +40,10 @@ train-small: $(VENV)/dev
 train-summary: train-small
 	$(TRAIN) summary --data $(DATA) --start $(RUNS)/gloss-small --output $(RUNS)/summary
 	$(PACK) summary $(RUNS)/summary $(MODELS)/gloss-summaries --data $(DATA)
+
+train-pegasus: $(VENV)/dev
+	$(TRAIN) pegasus --data $(DATA) --output $(RUNS)/pegasus
+	$(PACK) pegasus $(RUNS)/pegasus $(MODELS)/gloss-pegasus --data $(DATA)
 
 train-qa: $(VENV)/dev
 	$(TRAIN) qa --data $(DATA) --output $(RUNS)/qa

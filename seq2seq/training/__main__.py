@@ -13,6 +13,15 @@ from seq2seq.training.loop import train
 from seq2seq.training.prepare import prepare, public_bert
 from seq2seq.training.recipes import RECIPES
 
+SETTINGS = {
+    "num_steps": int,
+    "learning_rate": float,
+    "warmup_steps": int,
+    "batch_cost": int,
+    "batches_a_step": int,
+    "validate_every": int,
+}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m seq2seq.training", description=__doc__)
@@ -22,12 +31,14 @@ def main() -> None:
         "--start", type=Path, help="folder of the checkpoint to start from: a BERT (MiniLM by default), or one of ours"
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the run, which can be resumed")
-    parser.add_argument("--steps", type=int, help="instead of the recipe's number of steps")
+    for field, kind in SETTINGS.items():
+        parser.add_argument(f"--{field.replace('_', '-')}", type=kind, help="in place of the recipe's own")
     arguments = parser.parse_args()
 
     keep_freed_memory()
     recipe = RECIPES[arguments.recipe]
-    settings = replace(recipe.settings, num_steps=arguments.steps or recipe.settings.num_steps)
+    given = {field: getattr(arguments, field) for field in SETTINGS}
+    settings = replace(recipe.settings, **{field: value for field, value in given.items() if value is not None})
     torch.manual_seed(settings.seed)
     start = arguments.start or public_bert()
     model, examples, dev = prepare(recipe, arguments.data, start, arguments.output)

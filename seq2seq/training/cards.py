@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from seq2seq.config import BigBirdConfig
-from seq2seq.models import BigBirdForQuestionAnswering, EncoderDecoderModel
+from seq2seq.config import BertGenerationConfig, BigBirdConfig
+from seq2seq.models import BigBirdForQuestionAnswering
+from seq2seq.models.source import GeneratesFromSource
 from seq2seq.training.recipes import RECIPES, AnsweringRecipe, WritingRecipe
 
 WRITING = """---
@@ -19,9 +20,8 @@ tags: [encoder-decoder, {tags}]
 
 # {title}
 
-An encoder-decoder, {layers} layers of width {width} in each, {parameters:.1f} M parameters: {encoder}, and a
-BertGeneration decoder. Warm-started from all-MiniLM-L6-v2 with its vocabulary exchanged for a cased SentencePiece one
-of {vocab_size:,} pieces. The piece that a text begins with says what to do: {prompts}. It reads up to {limit:,} tokens.
+{architecture}, {parameters:.1f} M parameters. Warm-started from all-MiniLM-L6-v2 with its vocabulary exchanged for a
+cased SentencePiece one of {vocab_size:,} pieces. {prompts}It reads up to {limit:,} tokens.
 
 ## How well it does
 
@@ -153,6 +153,7 @@ SUMMARY_WORDS = WritingWords(
 WORDS = {
     "fusion": FUSION_WORDS,
     "summary": SUMMARY_WORDS,
+    "pegasus": SUMMARY_WORDS,
     "small": WritingWords(
         tags=f"{FUSION_WORDS.tags}, summarization",
         baselines=f"{FUSION_WORDS.baselines}; {SUMMARY_WORDS.baselines}",
@@ -163,19 +164,17 @@ WORDS = {
 }
 
 
-def writing_card(recipe: WritingRecipe, model: EncoderDecoderModel, last: dict, report: dict, trials: str) -> str:
+def writing_card(recipe: WritingRecipe, model: GeneratesFromSource, last: dict, report: dict, trials: str) -> str:
     """`last` is the last entry of the run's log."""
     encoder = model.config.encoder
-    is_sparse = isinstance(encoder, BigBirdConfig)
+    prompts = ", ".join(f"`{prompt}`" for prompt in recipe.prompts.values() if prompt)
     return WRITING.format(
         name=recipe.name,
         title=recipe.title,
-        layers=encoder.num_hidden_layers,
-        width=encoder.hidden_size,
+        architecture=architecture(model),
         parameters=model.num_parameters() / 1e6,
-        encoder=SPARSE.format(encoder.block_sparsity.longest_dense) if is_sparse else "a BertGeneration encoder",
         vocab_size=encoder.vocab_size,
-        prompts=", ".join(f"`{prompt}`" for prompt in recipe.prompts.values()),
+        prompts=f"The piece that a text begins with says what to do: {prompts}. " if prompts else "",
         limit=encoder.max_position_embeddings,
         pairs=max(entry["pairs"] for entry in report.values()),
         table=table(report),
@@ -189,7 +188,17 @@ def writing_card(recipe: WritingRecipe, model: EncoderDecoderModel, last: dict, 
     )
 
 
-SPARSE = "a BigBird encoder, block-sparse beyond {} tokens"
+def architecture(model: GeneratesFromSource) -> str:
+    encoder, decoder = model.config.encoder, model.config.decoder
+    layers = f"{encoder.num_hidden_layers} and {decoder.num_hidden_layers} layers of width {encoder.hidden_size}"
+    if isinstance(encoder, BertGenerationConfig):
+        return f"An encoder-decoder of two BertGeneration stacks, {layers}"
+    sparse = f"block-sparse beyond {encoder.block_sparsity.longest_dense:,} tokens"
+    if isinstance(encoder, BigBirdConfig):
+        return f"An encoder-decoder of a BigBird encoder, {sparse}, and a BertGeneration decoder, {layers}"
+    return f"A BigBird-Pegasus, its encoder {sparse}, {layers}"
+
+
 STARTED = ', from a checkpoint that the recipe "{}" had made on the same machine'
 
 

@@ -12,28 +12,28 @@ from pathlib import Path
 import torch
 
 from seq2seq.engine import Engine
-from seq2seq.models import BigBirdForQuestionAnswering, EncoderDecoderModel
+from seq2seq.models import BigBirdForQuestionAnswering
 from seq2seq.tokenizers import BertGenerationTokenizer, BertTokenizer
 from seq2seq.training import answering, writing
 from seq2seq.training.cards import answering_card, writing_card
 from seq2seq.training.evaluate import measure
 from seq2seq.training.evaluate_answers import find_threshold
 from seq2seq.training.loop import BEST_FOLDER, LOG_FILE
-from seq2seq.training.recipes import RECIPES, AnsweringRecipe, WritingRecipe
+from seq2seq.training.recipes import RECIPES, AnsweringRecipe, PegasusRecipe, WritingRecipe
 from seq2seq.training.trials import tried
 
 TRIALS = Path("assets/trials.json")
 
 
 def pack_writing(recipe: WritingRecipe, run: Path, destination: Path, data: Path, limit: int, trials: Path) -> None:
-    model = EncoderDecoderModel.from_pretrained(run / BEST_FOLDER, dtype=torch.bfloat16)
+    model = writing.model_class(recipe).from_pretrained(run / BEST_FOLDER, dtype=torch.bfloat16)
     tokenizer = BertGenerationTokenizer(
         str(run / writing.VOCABULARY_FILE),
         sep_token="</s>",  # the usual "<::::>" is not in this vocabulary, and would become an id that the model lacks
         model_max_length=model.config.encoder.max_position_embeddings,
     )
     model.config.task_specific_params = {
-        task: {"prefix": f"{prompt} ", **recipe.generation[task]} for task, prompt in recipe.prompts.items()
+        task: {"prefix": f"{prompt} ".lstrip(), **recipe.generation[task]} for task, prompt in recipe.prompts.items()
     }
     model.save_pretrained(destination)
     tokenizer.save_pretrained(destination)
@@ -59,7 +59,7 @@ def pack_answering(recipe: AnsweringRecipe, run: Path, destination: Path, data: 
     publish(destination, report, answering_card(recipe, model, last_entry(run), report, tried_out))
 
 
-PACKINGS = {WritingRecipe: pack_writing, AnsweringRecipe: pack_answering}
+PACKINGS = {WritingRecipe: pack_writing, PegasusRecipe: pack_writing, AnsweringRecipe: pack_answering}
 
 
 def last_entry(run: Path) -> dict:

@@ -8,9 +8,13 @@ from pathlib import Path
 from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.training import answering, writing
 from seq2seq.training.batches import Example
-from seq2seq.training.recipes import AnsweringRecipe, Recipe, WritingRecipe
+from seq2seq.training.recipes import AnsweringRecipe, PegasusRecipe, Recipe, WritingRecipe
 
-PREPARATIONS = {WritingRecipe: writing.prepare, AnsweringRecipe: answering.prepare}
+PREPARATIONS = {
+    WritingRecipe: writing.prepare,
+    PegasusRecipe: writing.prepare,
+    AnsweringRecipe: answering.prepare,
+}
 
 
 def public_bert() -> Path:

@@ -34,6 +34,13 @@ class WritingRecipe(Recipe):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PegasusRecipe(WritingRecipe):
+    """A BigBird-Pegasus."""
+
+    num_layers: tuple[int, int]  # of the encoder and of the decoder
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnsweringRecipe(Recipe):
     """A block-sparse encoder with a head for spans."""
 
@@ -92,6 +99,19 @@ SUMMARIES = WritingRecipe(
     },
 )
 
+PEGASUS = PegasusRecipe(
+    name="pegasus",
+    title="Gloss pegasus",
+    ingredients=SUMMARIES.ingredients,
+    dev=SUMMARIES.dev,
+    num_layers=(4, 3),
+    vocab_size=VOCAB_SIZE,
+    max_position_embeddings=4096,
+    settings=TrainingSettings(num_steps=3000, learning_rate=5e-4, warmup_steps=200, batch_cost=4600),
+    prompts={"summarize": ""},
+    generation=SUMMARIES.generation,
+)
+
 SMALL = WritingRecipe(
     name="small",
     title="Gloss small",
@@ -141,4 +161,4 @@ ANSWERS = AnsweringRecipe(
     settings=TrainingSettings(num_steps=2000, learning_rate=3e-4, warmup_steps=100, batch_cost=6000),
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SMALL, FUSION, SUMMARIES, ANSWERS)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SMALL, FUSION, SUMMARIES, PEGASUS, ANSWERS)}

@@ -24,7 +24,7 @@ def parts(engine: Engine, model: str, row: dict[str, str]) -> Iterator[str]:
     yield quoted(beginning(row["text"]))
     if row["task"] == "answer":
         yield f"*{row['question']}*"
-    yield f"**{output(engine, model, row)}**"
+    yield f"**Output:** {output(engine, model, row)}"
 
 
 def output(engine: Engine, model: str, row: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ from the first step and copying emerges within some hundred steps.
 
 A BigBird that answers questions, or that reads long texts for such a decoder, with the positions repeated as often as
 its longer texts ask for: so BigBird's authors began from RoBERTa (Zaheer et al. 2020, appendix E; Beltagy et al. 2020,
-section 5).
+section 5). A BigBird-Pegasus, its norms moved in front.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from seq2seq.config import BertConfig, BertGenerationConfig, BigBirdConfig, read_config
+from seq2seq.config import BertConfig, BertGenerationConfig, BigBirdConfig, BigBirdPegasusConfig, read_config
 from seq2seq.models import (
     BertGenerationDecoder,
     BertGenerationEncoder,
     BertModel,
     BigBirdForQuestionAnswering,
     BigBirdModel,
+    BigBirdPegasusForConditionalGeneration,
     EncoderDecoderModel,
 )
 from seq2seq.models.stack import Stack
@@ -46,7 +47,7 @@ def warm_start(bert: BertModel, embeddings: Tensor, dropout: float) -> EncoderDe
     weights = without_token_types(stack_weights(bert, embeddings))
     for stack in (encoder, decoder.stack):
         copy_layers(weights, stack)
-    start_across_as_within(decoder)
+    start_across_as_within(decoder.stack)
     model = EncoderDecoderModel(encoder=encoder, decoder=decoder)
     config = encoder.config
     model.config.pad_token_id = config.pad_token_id
@@ -67,6 +68,61 @@ def warm_start_answering(
     model = BigBirdForQuestionAnswering(config)
     copy_layers(with_positions(stack_weights(bert, embeddings), max_position_embeddings), model.stack)
     return model
+
+
+def warm_start_pegasus(
+    bert: BertModel, embeddings: Tensor, dropout: float, max_position_embeddings: int, num_layers: tuple[int, int]
+) -> BigBirdPegasusForConditionalGeneration:
+    """A BigBird-Pegasus with as many of BERT's layers in its encoder and in its decoder, spread evenly over BERT's.
+
+    Its blocks norm before each part and BERT's after: what came out of BERT's last norm went into the next part, so
+    that norm stands before that part here. Only the sums beside the parts, which BERT norms too, are new to it.
+    """
+    shape, (encoder_layers, decoder_layers) = bert.config, num_layers
+    model = BigBirdPegasusForConditionalGeneration(
+        BigBirdPegasusConfig(
+            vocab_size=len(embeddings),
+            d_model=shape.hidden_size,
+            max_position_embeddings=max_position_embeddings,
+            encoder_layers=encoder_layers,
+            decoder_layers=decoder_layers,
+            encoder_ffn_dim=shape.intermediate_size,
+            decoder_ffn_dim=shape.intermediate_size,
+            encoder_attention_heads=shape.num_attention_heads,
+            decoder_attention_heads=shape.num_attention_heads,
+            activation_function=shape.hidden_act,
+            dropout=dropout,
+            use_bias=True,
+            random_blocks="original",
+        )
+    )
+    weights = with_positions(without_token_types(stack_weights(bert, embeddings)), max_position_embeddings)
+    weights["embeddings.word.weight"] = embeddings / model.config.encoder.embedding_scale
+    for stack, count in ((model.model.encoder, encoder_layers), (model.model.decoder, decoder_layers)):
+        copy_layers(normed_before(weights, spread(count, shape.num_hidden_layers)), stack)
+    start_across_as_within(model.model.decoder)
+    return model
+
+
+def spread(count: int, total: int) -> list[int]:
+    """`count` of `total` layers, from the first to the last."""
+    return [round(index * (total - 1) / max(1, count - 1)) for index in range(count)]
+
+
+def normed_before(weights: dict[str, Tensor], layers: list[int]) -> dict[str, Tensor]:
+    """The weights of some layers of a stack that norms after each part, for one that norms before."""
+    before = "embeddings.norm"
+    moved = {name: value for name, value in weights.items() if name.startswith(("embeddings.word", "embeddings.pos"))}
+    for index, layer in enumerate(layers):
+        ours, theirs = f"layers.{index}.", f"layers.{layer}."
+        norms = {"self_attention_norm": before, "feed_forward_norm": f"{theirs}self_attention_norm"}
+        for name, value in weights.items():
+            if name.startswith(theirs) and "_norm." not in name:
+                moved[ours + name.removeprefix(theirs)] = value
+        for name, source in norms.items():
+            moved |= {f"{ours}{name}.{part}": weights[f"{source}.{part}"] for part in ("weight", "bias")}
+        before = f"{theirs}feed_forward_norm"
+    return moved | {f"last_norm.{part}": weights[f"{before}.{part}"] for part in ("weight", "bias")}
 
 
 def with_long_encoder(model: EncoderDecoderModel, max_position_embeddings: int) -> EncoderDecoderModel:
@@ -124,7 +180,7 @@ def copy_layers(weights: dict[str, Tensor], stack: Stack) -> None:
 
 
 @torch.no_grad()
-def start_across_as_within(decoder: BertGenerationDecoder) -> None:
-    for block in decoder.stack.layers:
+def start_across_as_within(decoder: Stack) -> None:
+    for block in decoder.layers:
         block.cross_attention.load_state_dict(block.self_attention.state_dict())
         block.cross_attention_norm.load_state_dict(block.self_attention_norm.state_dict())

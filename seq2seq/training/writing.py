@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seq2seq.checkpoints.hub import find_file
-from seq2seq.models import BertModel, EncoderDecoderModel
+from seq2seq.models import BertModel, BigBirdPegasusForConditionalGeneration, EncoderDecoderModel
+from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tokenizers import BertGenerationTokenizer
 from seq2seq.training.batches import Inputs, attention_mask, padded
 from seq2seq.training.data import Pair, mix, read_pairs
-from seq2seq.training.recipes import WritingRecipe
+from seq2seq.training.recipes import PegasusRecipe, WritingRecipe
 from seq2seq.training.vocabulary import train_sentencepiece, transfer_embeddings
-from seq2seq.training.warm_start import is_bert, warm_start, with_long_encoder
+from seq2seq.training.warm_start import is_bert, warm_start, warm_start_pegasus, with_long_encoder
 
 IGNORED = -100
 MAX_TARGET_TOKENS = 512  # what the decoder has positions for
@@ -51,7 +52,7 @@ class PairExample:
 
 def prepare(
     recipe: WritingRecipe, data: Path, start: Path, folder: Path
-) -> tuple[EncoderDecoderModel, list[PairExample], list[PairExample]]:
+) -> tuple[GeneratesFromSource, list[PairExample], list[PairExample]]:
     """The model to start from, and the training and dev examples."""
     tokenizer = vocabulary(recipe, data, start, folder / VOCABULARY_FILE)
     model = initial_model(recipe, tokenizer, start)
@@ -66,7 +67,8 @@ def vocabulary(recipe: WritingRecipe, data: Path, start: Path, path: Path) -> Be
         shutil.copyfile(start / VOCABULARY_FILE, path)
     elif not path.exists():
         texts = training_texts(recipe, data)
-        train_sentencepiece(texts, path, recipe.vocab_size, recipe.prompts.values(), recipe.settings.seed)
+        prompts = filter(None, recipe.prompts.values())
+        train_sentencepiece(texts, path, recipe.vocab_size, prompts, recipe.settings.seed)
     return BertGenerationTokenizer(str(path))
 
 
@@ -78,21 +80,27 @@ def training_texts(recipe: WritingRecipe, data: Path) -> Iterator[str]:
             yield pair.target
 
 
-def initial_model(recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, start: Path) -> EncoderDecoderModel:
+def model_class(recipe: WritingRecipe) -> type[GeneratesFromSource]:
+    return BigBirdPegasusForConditionalGeneration if isinstance(recipe, PegasusRecipe) else EncoderDecoderModel
+
+
+def initial_model(recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, start: Path) -> GeneratesFromSource:
     """The start itself, or a warm start where that is BERT, with an encoder that reads as much as the recipe says."""
-    model = from_bert(recipe, tokenizer, start) if is_bert(start) else EncoderDecoderModel.from_pretrained(start)
+    model = from_bert(recipe, tokenizer, start) if is_bert(start) else model_class(recipe).from_pretrained(start)
     longest = recipe.max_position_embeddings
     is_long_enough = model.config.encoder.max_position_embeddings >= longest
     return model if is_long_enough else with_long_encoder(model, longest)
 
 
-def from_bert(recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, bert: Path) -> EncoderDecoderModel:
+def from_bert(recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, bert: Path) -> GeneratesFromSource:
     """Without dropout: no pair is seen more than a few times."""
     vocab = find_file(bert, "vocab.txt")
     old_ids = {piece: index for index, piece in enumerate(vocab.read_text(encoding="utf-8").splitlines())}
     source = BertModel.from_pretrained(bert)
     old = source.embeddings.word.weight.detach().float()
     embeddings = transfer_embeddings(tokenizer.sp_model, old_ids, old, recipe.settings.seed)
+    if isinstance(recipe, PegasusRecipe):
+        return warm_start_pegasus(source, embeddings, 0.0, recipe.max_position_embeddings, recipe.num_layers)
     return warm_start(source, embeddings, dropout=0.0)
 
 

@@ -28,7 +28,7 @@ from seq2seq.training.prepare import prepare
 from seq2seq.training.recipes import FUSION
 from seq2seq.training.sari import sari
 from seq2seq.training.vocabulary import old_pieces, transfer_embeddings
-from seq2seq.training.warm_start import warm_start, with_long_encoder
+from seq2seq.training.warm_start import spread, warm_start, warm_start_pegasus, with_long_encoder
 from seq2seq.training.writing import IGNORED, PairExample, encode
 
 OLD_WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "rain", "fell", "the", "bridge", "##s", "##ell", "f", ".", "o"]
@@ -145,6 +145,26 @@ def test_a_long_encoder_reads_short_texts_as_before_and_long_ones_too(model):
     assert torch.equal(positions[:32], positions[32:64])
     assert longer(input_ids=torch.randint(4, 40, (1, 100)), labels=inputs["labels"][:1]).loss.isfinite()
     assert longer.config.decoder_start_token_id == pair.config.decoder_start_token_id
+
+
+def test_a_pegasus_begins_with_berts_parts_each_behind_the_norm_before_it(model):
+    bert = model[0].eval()
+    pegasus = warm_start_pegasus(bert, torch.randn(40, 16), 0.0, 96, num_layers=(2, 1)).eval()
+    ours, theirs = pegasus.model.encoder.layers, bert.layers
+    normed = bert.embeddings.norm(torch.randn(2, 5, 16))
+    assert torch.equal(ours[0].self_attention.query(normed), theirs[0].self_attention.query(normed))
+    assert torch.equal(ours[0].self_attention_norm.weight, bert.embeddings.norm.weight)
+    assert torch.equal(ours[1].self_attention_norm.weight, theirs[0].feed_forward_norm.weight)
+    assert torch.equal(ours[1].feed_forward_norm.weight, theirs[1].self_attention_norm.weight)
+    assert torch.equal(pegasus.model.encoder.last_norm.bias, theirs[1].feed_forward_norm.bias)
+    across = pegasus.model.decoder.layers[0].cross_attention
+    assert torch.equal(across.key.weight, theirs[0].self_attention.key.weight)
+    assert pegasus(input_ids=torch.randint(4, 40, (1, 90)), labels=torch.randint(4, 40, (1, 5))).loss < 20
+
+
+@pytest.mark.parametrize(("count", "layers"), [(1, [0]), (2, [0, 5]), (4, [0, 2, 3, 5]), (6, [0, 1, 2, 3, 4, 5])])
+def test_layers_are_spread_over_those_that_there_are(count, layers):
+    assert spread(count, 6) == layers
 
 
 def test_a_run_goes_on_from_a_checkpoint_with_its_vocabulary(data, tmp_path):

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from seq2seq.engine import Engine
-from seq2seq.models import BigBirdForQuestionAnswering
+from seq2seq.models import BigBirdForQuestionAnswering, BigBirdPegasusForConditionalGeneration, EncoderDecoderModel
 from seq2seq.tokenizers import load_tokenizer
 from seq2seq.training.evaluate import measure
 from seq2seq.training.evaluate_answers import drawn, halves, likeliest_sentence, outcomes
-from seq2seq.training.pack import pack_answering
-from seq2seq.training.recipes import ANSWERS
+from seq2seq.training.pack import pack_answering, pack_writing
+from seq2seq.training.recipes import ANSWERS, FUSION, PEGASUS
 from seq2seq.training.squad import Outcome, answer_scores, best_threshold, exact_match, f1, normalized
 
 
@@ -157,7 +157,48 @@ def test_a_run_is_packed_with_its_threshold_and_its_card(models, data, tmp_path,
     card = (destination / "README.md").read_text()
     assert "1,234 steps" in card
     assert "| answer from several paragraphs | qa/squad_v1.1 dev | exact " in card
-    assert "### A bridge (answer)\n\n> the bridge was built in 1932\n\n*when ?*\n\n**" in card
+    assert "### A bridge (answer)\n\n> the bridge was built in 1932\n\n*when ?*\n\n**Output:** " in card
     assert "A summary" not in card
     assert f"a doubt of {reader.settings.no_answer_threshold:.2f}" in " ".join(card.split())
     assert json.loads(capsys.readouterr().out)["answer"]["pairs"] == 12
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name", "model_class", "says"),
+    [
+        (FUSION, "taught", EncoderDecoderModel, "An encoder-decoder of two BertGeneration stacks, 3 and 3 layers"),
+        (PEGASUS, "summarizing", BigBirdPegasusForConditionalGeneration, "A BigBird-Pegasus, its encoder block-sparse"),
+    ],
+)
+def test_a_run_that_writes_is_packed_with_its_tasks_and_its_card(
+    models, written_data, tmp_path, recipe, name, model_class, says
+):
+    run, destination = tmp_path / "run", tmp_path / "packed"
+    model_class.from_pretrained(models / name).save_pretrained(run / "best")
+    (run / "spiece.model").write_bytes((models / "spiece.model").read_bytes())
+    (run / "log.jsonl").write_text(json.dumps({"step": 1234, "minutes": 5.4}) + "\n")
+    trials = tmp_path / "trials.json"
+    rows = [{"title": f"To {task}", "task": task, "text": "Rain fell.\n" * 400} for task in ("fuse", "summarize")]
+    trials.write_text(json.dumps(rows))
+    recipe = replace(recipe, generation={task: {"max_new_tokens": 4} for task in recipe.prompts})
+    pack_writing(recipe, run, destination, written_data, limit=3, trials=trials)
+    engine = Engine()
+    assert engine.card(next(iter(recipe.prompts)), str(destination)).tasks == tuple(recipe.prompts)
+    card = (destination / "README.md").read_text()
+    assert says in card
+    assert "1,234 steps" in card
+    measured = [line.split(" | ")[0] for line in card.splitlines() if line.startswith("| ") and "dev" in line]
+    expected = ["| fuse", "| split"] if recipe.name == "fusion" else ["| summarize", "| summarize a long text"]
+    assert measured == expected
+    assert ("### To fuse (fuse)" in card) == (recipe.name == "fusion")
+    assert "(in all 800 words)" in card
+
+
+@pytest.fixture
+def written_data(tmp_path):
+    rows = [{"source": "Rain fell. The bridge closed.", "target": "Rain fell and the bridge closed."}] * 4
+    for file in ("fusion/wikisplit", "summarization/guardian_rss_standfirst", "longdoc/openstax_section_summary"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        with gzip.open(tmp_path / f"{file}.dev.jsonl.gz", "wt") as lines:
+            lines.writelines(json.dumps(row) + "\n" for row in rows)
+    return tmp_path
