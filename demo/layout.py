@@ -11,6 +11,7 @@ from demo.stopping import stoppable
 from demo.tabs.answer import answer_tab
 from demo.tabs.events import MODEL_QUEUE
 from demo.tabs.fuse import fuse_tab
+from demo.tabs.models import models_tab
 from demo.tabs.pattern import pattern_tab
 from demo.tabs.summarize import summarize_tab
 from seq2seq.engine import Engine
@@ -31,6 +32,7 @@ def build(engine: Engine) -> gr.Blocks:
             if answers:
                 answer_tab(handlers)
             pattern_tab(engine)
+            models_tab(engine)
         for task in ENDPOINTS:
             gr.api(stoppable(Endpoint(engine, task).stream), api_name=task, concurrency_id=MODEL_QUEUE)
         if answers:

@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.checkpoints.files import find_weights
@@ -64,10 +64,13 @@ class ModelCard:
 
     @property
     def num_parameters(self) -> int | None:
-        """Counted in the heads of its weights' files, where these have one."""
+        """As its safetensors files say in their heads, where some may stand twice; None for other and damaged files."""
         if any(path.suffix != ".safetensors" for path in self._weights):
             return None
-        return sum(map(count_parameters, self._weights)) or None
+        try:
+            return sum(map(count_parameters, self._weights)) or None
+        except SafetensorError:
+            return None
 
     @property
     def _weights(self) -> tuple[Path, ...]:
