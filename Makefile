@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 DATA ?= data
 RUNS ?= runs
 MODELS ?= assets/models
-MODEL ?= $(MODELS)/gloss-fusion
+MODEL ?= $(MODELS)/gloss-small
 TRAIN = $(BIN)/python -m seq2seq.training
 PACK = $(TRAIN).pack
 
