@@ -229,3 +229,19 @@ def test_copy_and_download(visit):
         button(panel, "Download").click()
     assert download.value.suggested_filename == "gloss-fuse.txt"
     assert download.value.path().read_text(encoding="utf-8").strip() == result
+
+
+def test_words_that_the_text_does_not_have_are_underlined_and_copied_as_they_are(visit):
+    here = visit()
+    panel = here.tab("Fuse")
+    open_settings(panel)
+    panel.get_by_label("Sample").check()
+    choose_settings(panel, Temperature=5, Longest_output=30)
+    run(panel, "Fuse", TEXT)
+    written = wait_until_finished(panel)
+    novel = output(panel).locator("mark").all_inner_texts()
+    assert novel
+    assert not {word.lower() for word in novel} & {"ada", "wrote", "notes", "them", "1843"}
+    expect(panel.get_by_text("not in your text: check what is underlined")).to_be_visible()
+    button(panel, "Copy").click()
+    assert here.page.evaluate("navigator.clipboard.readText()").split() == written.split()

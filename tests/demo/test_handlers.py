@@ -35,6 +35,21 @@ def test_a_run_grows_and_ends_with_what_the_pictures_need(handlers):
     assert view["notes"][0].startswith(f"{len(shown)} tokens in ")
 
 
+def test_words_that_the_text_does_not_have_are_marked_when_it_is_finished(handlers):
+    text = "The old harbour bridge in Skarvik was closed. Engineers found cracks on 4 March."
+    *growing, (view, _) = [shown for shown in handlers.generate("fuse", text, None, False, *EMPTY)]
+    assert all(each["pieces"] == [] for each, _ in growing)
+    assert "".join(known + word for known, word in view["pieces"]) == view["text"] == OUTPUTS["fuse"]
+    assert [word for _, word in view["pieces"]] == ["3", ""]
+    assert view["notes"][-1] == "1 word is not in your text: check what is underlined"
+
+
+def test_a_text_that_says_only_what_its_source_does_has_no_mark(handlers):
+    *_, (view, _) = handlers.generate("fuse", "An echo, heard twice.", None, False, *EMPTY)
+    assert view["pieces"] == [[view["text"], ""]]
+    assert len(view["notes"]) == 1
+
+
 def test_what_was_not_read_is_said(handlers):
     *_, (view, _) = handlers.generate("fuse", "word " * 600, None, False, *EMPTY)
     assert view["notes"][1] == "The last 88 tokens of your text did not fit and were not read."
