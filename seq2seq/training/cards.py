@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from seq2seq.config import BertGenerationConfig, BigBirdConfig
 from seq2seq.models import BigBirdForQuestionAnswering
 from seq2seq.models.source import GeneratesFromSource
-from seq2seq.training.recipes import RECIPES, AnsweringRecipe, WritingRecipe
+from seq2seq.training.recipes import RECIPES, AnsweringRecipe, Recipe, WritingRecipe
 
 WRITING = """---
 license: apache-2.0
@@ -35,7 +35,7 @@ For comparison, published figures of far larger models, on test sets of their ow
 
 ## Where it fails
 
-It was trained for {minutes:.0f} minutes on one processor core, {steps:,} steps of {batch_cost:,} tokens{start}. {fails}
+It was trained for {minutes:.0f} minutes on {machine}, {steps:,} steps of {batch_cost:,} tokens{start}. {fails}
 English only. Do not rely on it where a mistake would matter.
 
 ## What it was trained on
@@ -43,7 +43,7 @@ English only. Do not rely on it where a mistake would matter.
 {data}
 
 Rows whose target has a number or too many words that the source lacks were left out. {licences} No text of these sets
-is in this folder. Recipe: `make train-{name}` (seq2seq/training/recipes.py).
+is in this folder.{note} Recipe: `make train-{name}` (seq2seq/training/recipes.py).
 
 ## Tried out
 
@@ -79,9 +79,9 @@ answer counted three times, and is measured on the other.
 
 ## Where it fails
 
-It was trained for {minutes:.0f} minutes on one processor core: {steps:,} steps of {batch_cost:,} tokens. It never saw a
-question that was written to mislead, and is easily led to a phrase of the right kind near the question's words where
-the text has no answer but looks as if it had. It copies a stretch of the text, and so does not count, compare or join
+It was trained for {minutes:.0f} minutes on {machine}, {steps:,} steps of {batch_cost:,} tokens{start}. It saw questions
+that mislead only as made by rule, and can be led to a phrase of the right kind near the question's words where the text
+has no answer but looks as if it had. It copies a stretch of the text, and so does not count, compare or join
 what stands in several places. English only. Do not rely on it where a mistake would matter.
 
 ## What it was trained on
@@ -90,8 +90,8 @@ what stands in several places. English only. Do not rely on it where a mistake w
 
 Questions whose answer stands in several places of its paragraph were left out. Some were put to another paragraph of
 the same article, or to their own without the sentence that answers them, to teach that there may be no answer; some to
-several paragraphs, to teach looking far. No dev set was used in training, and no text of these sets is in this folder.
-Recipe: `make train-qa` (seq2seq/training/recipes.py, "{name}").
+several paragraphs, to teach looking far. No dev set was used in training, and no text of these sets is in this
+folder.{note} Recipe: `make train-qa` (seq2seq/training/recipes.py, "{name}").
 
 ## Tried out
 
@@ -164,7 +164,9 @@ WORDS = {
 }
 
 
-def writing_card(recipe: WritingRecipe, model: GeneratesFromSource, last: dict, report: dict, trials: str) -> str:
+def writing_card(
+    recipe: WritingRecipe, model: GeneratesFromSource, last: dict, report: dict, trials: str, note: str
+) -> str:
     """`last` is the last entry of the run's log."""
     encoder = model.config.encoder
     prompts = ", ".join(f"`{prompt}`" for prompt in recipe.prompts.values() if prompt)
@@ -179,11 +181,13 @@ def writing_card(recipe: WritingRecipe, model: GeneratesFromSource, last: dict, 
         pairs=max(entry["pairs"] for entry in report.values()),
         table=table(report),
         minutes=last["minutes"],
+        machine=last["machine"],
         steps=last["step"],
         batch_cost=recipe.settings.batch_cost * recipe.settings.batches_a_step,
-        start=STARTED.format(recipe.start) if recipe.start else "",
+        start=started(recipe),
         data=sources(files_of(recipe)),
         trials=trials,
+        note=f" {note}" if note else "",
         **vars(WORDS[recipe.name]),
     )
 
@@ -199,7 +203,11 @@ def architecture(model: GeneratesFromSource) -> str:
     return f"A BigBird-Pegasus, its encoder {sparse}, {layers}"
 
 
-STARTED = ', from a checkpoint that the recipe "{}" had made on the same machine'
+STARTED = ', from a checkpoint that the recipe "{}" had made'
+
+
+def started(recipe: Recipe) -> str:
+    return STARTED.format(recipe.start) if recipe.start else ""
 
 
 def files_of(recipe: WritingRecipe) -> list[str]:
@@ -209,7 +217,7 @@ def files_of(recipe: WritingRecipe) -> list[str]:
 
 
 def answering_card(
-    recipe: AnsweringRecipe, model: BigBirdForQuestionAnswering, last: dict, report: dict, trials: str
+    recipe: AnsweringRecipe, model: BigBirdForQuestionAnswering, last: dict, report: dict, trials: str, note: str
 ) -> str:
     return ANSWERING.format(
         name=recipe.name,
@@ -223,9 +231,12 @@ def answering_card(
         table=table(report),
         steps=last["step"],
         minutes=last["minutes"],
+        machine=last["machine"],
         batch_cost=recipe.settings.batch_cost,
+        start=started(recipe),
         data=sources(recipe.files),
         trials=trials,
+        note=f" {note}" if note else "",
     )
 
 

@@ -159,11 +159,20 @@ def validate_and_save(
         "minutes": round(minutes, 1),
         "minutes_left": round(minutes * (settings.num_steps / progress.step - 1), 1),
         "train": round(train_loss, 4),
+        "machine": machine(model.device),
     }
     entry["dev"] = {task: round(loss, 4) for task, loss in losses.items()}
     with open(folder / LOG_FILE, "a", encoding="utf-8") as log:
         log.write(json.dumps(entry) + "\n")
     tqdm.write(json.dumps(entry))
+
+
+def machine(device: torch.device) -> str:
+    """What a run takes its time on, in a reader's words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return "one processor core" if threads == 1 else f"{threads} processor cores"
 
 
 def save_state(path: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, progress: Progress) -> None:

@@ -25,7 +25,9 @@ from seq2seq.training.trials import tried
 TRIALS = Path("assets/trials.json")
 
 
-def pack_writing(recipe: WritingRecipe, run: Path, destination: Path, data: Path, limit: int, trials: Path) -> None:
+def pack_writing(
+    recipe: WritingRecipe, run: Path, destination: Path, data: Path, limit: int, trials: Path, note: str
+) -> None:
     model = writing.model_class(recipe).from_pretrained(run / BEST_FOLDER, dtype=torch.bfloat16)
     tokenizer = BertGenerationTokenizer(
         str(run / writing.VOCABULARY_FILE),
@@ -39,10 +41,12 @@ def pack_writing(recipe: WritingRecipe, run: Path, destination: Path, data: Path
     tokenizer.save_pretrained(destination)
     report = measure(Engine(), str(destination), data, limit)
     tried_out = tried(Engine(), str(destination), trials)
-    publish(destination, report, writing_card(recipe, model, last_entry(run), report, tried_out))
+    publish(destination, report, writing_card(recipe, model, last_entry(run), report, tried_out, note))
 
 
-def pack_answering(recipe: AnsweringRecipe, run: Path, destination: Path, data: Path, limit: int, trials: Path) -> None:
+def pack_answering(
+    recipe: AnsweringRecipe, run: Path, destination: Path, data: Path, limit: int, trials: Path, note: str
+) -> None:
     """With the threshold for "no answer" that does best on a half of a dev set."""
     model = BigBirdForQuestionAnswering.from_pretrained(run / BEST_FOLDER, dtype=torch.bfloat16)
     tokenizer = BertTokenizer(
@@ -56,7 +60,7 @@ def pack_answering(recipe: AnsweringRecipe, run: Path, destination: Path, data: 
     model.config.save_pretrained(destination)
     report = measure(Engine(), str(destination), data, limit)
     tried_out = tried(Engine(), str(destination), trials)
-    publish(destination, report, answering_card(recipe, model, last_entry(run), report, tried_out))
+    publish(destination, report, answering_card(recipe, model, last_entry(run), report, tried_out, note))
 
 
 PACKINGS = {WritingRecipe: pack_writing, PegasusRecipe: pack_writing, AnsweringRecipe: pack_answering}
@@ -80,10 +84,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=300, help="dev pairs a task, or questions a set")
     parser.add_argument("--trials", type=Path, default=TRIALS, help="texts to try it out on")
+    parser.add_argument("--note", default="", help="what else the card should say of these very weights")
     arguments = parser.parse_args()
     recipe = RECIPES[arguments.recipe]
     pack = PACKINGS[type(recipe)]
-    pack(recipe, arguments.run, arguments.destination, arguments.data, arguments.limit, arguments.trials)
+    pack(
+        recipe, arguments.run, arguments.destination, arguments.data, arguments.limit, arguments.trials, arguments.note
+    )
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def test_a_run_grows_and_ends_with_what_the_pictures_need(handlers):
 
 def test_words_that_the_text_does_not_have_are_marked_when_it_is_finished(handlers):
     text = "The old harbour bridge in Skarvik was closed. Engineers found cracks on 4 March."
-    *growing, (view, _) = [shown for shown in handlers.generate("fuse", text, None, False, *EMPTY)]
+    *growing, (view, _) = handlers.generate("fuse", text, None, False, *EMPTY)
     assert all(each["pieces"] == [] for each, _ in growing)
     assert "".join(known + word for known, word in view["pieces"]) == view["text"] == OUTPUTS["fuse"]
     assert [word for _, word in view["pieces"]] == ["3", ""]

@@ -137,7 +137,7 @@ def test_a_run_is_packed_with_its_threshold_and_its_card(models, data, tmp_path,
     model = BigBirdForQuestionAnswering.from_pretrained(models / "asked")
     model.save_pretrained(run / "best")
     load_tokenizer(models / "asked").save_pretrained(run)
-    (run / "log.jsonl").write_text(json.dumps({"step": 1234, "minutes": 5.4}) + "\n")
+    (run / "log.jsonl").write_text(json.dumps({"step": 1234, "minutes": 5.4, "machine": "an abacus"}) + "\n")
     trials = tmp_path / "trials.json"
     trials.write_text(
         json.dumps(
@@ -147,7 +147,7 @@ def test_a_run_is_packed_with_its_threshold_and_its_card(models, data, tmp_path,
             ]
         )
     )
-    pack_answering(replace(ANSWERS, name="toy"), run, destination, data, limit=50, trials=trials)
+    pack_answering(replace(ANSWERS, name="toy"), run, destination, data, limit=50, trials=trials, note="As it is.")
     engine = Engine()
     reader = engine.load("answer", str(destination))
     assert 0 <= reader.settings.no_answer_threshold <= 1
@@ -155,7 +155,8 @@ def test_a_run_is_packed_with_its_threshold_and_its_card(models, data, tmp_path,
     assert config["task_specific_params"] == {"answer": {"no_answer_threshold": reader.settings.no_answer_threshold}}
     assert config["torch_dtype"] == "bfloat16"
     card = (destination / "README.md").read_text()
-    assert "1,234 steps" in card
+    assert "5 minutes on an abacus, 1,234 steps" in card
+    assert "As it is. Recipe: " in " ".join(card.split())
     assert "| answer from several paragraphs | qa/squad_v1.1 dev | exact " in card
     assert "### A bridge (answer)\n\n> the bridge was built in 1932\n\n*when ?*\n\n**Output:** " in card
     assert "A summary" not in card
@@ -176,17 +177,18 @@ def test_a_run_that_writes_is_packed_with_its_tasks_and_its_card(
     run, destination = tmp_path / "run", tmp_path / "packed"
     model_class.from_pretrained(models / name).save_pretrained(run / "best")
     (run / "spiece.model").write_bytes((models / "spiece.model").read_bytes())
-    (run / "log.jsonl").write_text(json.dumps({"step": 1234, "minutes": 5.4}) + "\n")
+    (run / "log.jsonl").write_text(json.dumps({"step": 1234, "minutes": 5.4, "machine": "an abacus"}) + "\n")
     trials = tmp_path / "trials.json"
     rows = [{"title": f"To {task}", "task": task, "text": "Rain fell.\n" * 400} for task in ("fuse", "summarize")]
     trials.write_text(json.dumps(rows))
     recipe = replace(recipe, generation={task: {"max_new_tokens": 4} for task in recipe.prompts})
-    pack_writing(recipe, run, destination, written_data, limit=3, trials=trials)
+    pack_writing(recipe, run, destination, written_data, limit=3, trials=trials, note="As it is.")
     engine = Engine()
     assert engine.card(next(iter(recipe.prompts)), str(destination)).tasks == tuple(recipe.prompts)
     card = (destination / "README.md").read_text()
     assert says in card
-    assert "1,234 steps" in card
+    assert "5 minutes on an abacus, 1,234 steps" in card
+    assert "As it is. Recipe: " in " ".join(card.split())
     measured = [line.split(" | ")[0] for line in card.splitlines() if line.startswith("| ") and "dev" in line]
     expected = ["| fuse", "| split"] if recipe.name == "fusion" else ["| summarize", "| summarize a long text"]
     assert measured == expected
