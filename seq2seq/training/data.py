@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 WORD = re.compile(r"\w+")
@@ -80,6 +81,49 @@ class PrincipalDigest(Ingredient):
         if len(source.split()) >= self.min_source_words and len(sentences) >= 12:
             chosen = by_overlap(sentences)[: min(self.most, round(self.share * len(sentences)))]
             yield Pair(self.task, source, " ".join(sentences[index] for index in sorted(chosen)))
+
+
+@dataclass(frozen=True)
+class OracleSentences(Ingredient):
+    """A text, and of its own sentences those that say most of its summary, in their order (Nallapati et al. 2017, 2.2).
+
+    For models too small to reword a long text: they learn to choose what a person would tell, and to copy it.
+    """
+
+    most: int = 8
+
+    def pairs(self, row: dict) -> Iterator[Pair]:
+        for pair in super().pairs(row):
+            sentences = [sentence for sentence in SENTENCE_END.split(pair.source) if is_plain(sentence)]
+            chosen = oracle(sentences, pair.target, self.most)
+            if chosen:
+                yield Pair(self.task, pair.source, " ".join(sentences[index] for index in sorted(chosen)))
+
+
+def oracle(sentences: list[str], summary: str, most: int) -> list[int]:
+    """Places of the sentences, one after the other the one that helps most, until none helps."""
+    wanted = words_and_pairs(summary)
+    bags = [words_and_pairs(sentence) for sentence in sentences]
+    chosen: list[int] = []
+    said: Counter = Counter()
+
+    def value(bag: Counter) -> float:
+        return 2 * (bag & wanted).total() / max(1, bag.total() + wanted.total())
+
+    while len(chosen) < most:
+        left = [index for index in range(len(sentences)) if index not in chosen]
+        best = max(left, key=lambda index: value(said + bags[index]), default=None)
+        if best is None or value(said + bags[best]) <= value(said):
+            break
+        chosen.append(best)
+        said += bags[best]
+    return chosen
+
+
+def words_and_pairs(text: str) -> Counter:
+    """Its words and its pairs of words, each as often as it occurs."""
+    words = WORD.findall(text.lower())
+    return Counter(words) + Counter(pairwise(words))
 
 
 def lines_within(lines: list[str], max_words: int) -> Iterator[str]:

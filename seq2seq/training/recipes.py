@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seq2seq.training.data import Ingredient, PrincipalDigest, PrincipalSentences
+from seq2seq.training.data import Ingredient, OracleSentences, PrincipalDigest, PrincipalSentences
 from seq2seq.training.loop import TrainingSettings
 from seq2seq.training.questions import Kind
 
@@ -82,8 +82,7 @@ SUMMARIES = WritingRecipe(
         Ingredient("summarize", "summarization/scitldr_abstract", max_new_words=0.3),
         Ingredient("summarize", "summarization/bbc2004_first_sentence", max_new_words=0.25, max_source_words=600),
         PrincipalSentences("summarize", "plaintext/abc_news_nltk", times=0.5),
-        Ingredient("summarize", "longdoc/openstax_section_summary", max_new_words=0.3, max_source_words=2800),
-        Ingredient("summarize", "longdoc/qmsum_segment", max_new_words=0.3, max_source_words=2800),
+        OracleSentences("summarize", "longdoc/openstax_section_summary", max_source_words=2800),
         PrincipalDigest("summarize", "plaintext/openstax_textbooks", times=0.15, max_source_words=2800),
     ),
     dev=(

@@ -135,7 +135,7 @@ def with_long_encoder(model: EncoderDecoderModel, max_position_embeddings: int) 
         type_vocab_size=1,
         random_blocks="original",
     )
-    encoder = BigBirdModel(config, add_pooling_layer=False)
+    encoder = BigBirdModel(config)
     weights = with_positions(model.encoder.state_dict(), max_position_embeddings)
     copy_layers(weights | {"embeddings.token_type.weight": torch.zeros(1, config.hidden_size)}, encoder)
     longer = EncoderDecoderModel(encoder=encoder, decoder=model.decoder)

@@ -10,15 +10,17 @@ import sentencepiece
 import torch
 
 from seq2seq.engine import EngineSettings
-from seq2seq.models import BertConfig, BertModel
+from seq2seq.models import BertConfig, BertModel, EncoderDecoderModel
 from seq2seq.training.batches import batches
 from seq2seq.training.data import (
     Ingredient,
+    OracleSentences,
     Pair,
     PrincipalDigest,
     PrincipalSentences,
     is_sound,
     mix,
+    oracle,
     principal_sentence,
     read_pairs,
 )
@@ -81,6 +83,23 @@ def test_a_long_text_gives_its_principal_sentences_in_their_order():
     assert list(PrincipalDigest("summarize", "x").pairs({"text": "Too short."})) == []
 
 
+def test_the_oracle_chooses_what_says_most_of_the_summary_and_no_more():
+    sentences = [
+        "The weather was fine on that day in the harbour town.",
+        "The council closed the old bridge because engineers found cracks.",
+        "Ships may pass below the bridge until the end of June.",
+        "Nobody knows who built the first of the harbour's three mills.",
+    ]
+    summary = "Cracks were found, so the council closed the old bridge. Ships may pass until June."
+    assert oracle(sentences, summary, most=8) == [1, 2]
+    assert oracle(sentences, summary, most=1) == [1]
+    assert oracle(sentences, "Xylophones!", most=8) == []
+    row = {"source": " ".join(sentences), "target": summary}
+    (pair,) = OracleSentences("summarize", "x").pairs(row)
+    assert pair == Pair("summarize", row["source"], f"{sentences[1]} {sentences[2]}")
+    assert list(OracleSentences("summarize", "x").pairs(row | {"target": "Xylophones!"})) == []
+
+
 def test_a_mix_takes_each_ingredient_as_often_as_asked_and_repeats_with_its_seed(data):
     ingredients = (Ingredient("fuse", "fusion/toy", times=1.5), Ingredient("split", "fusion/toy", times=2))
     pairs = mix(data, ingredients, seed=1)
@@ -135,7 +154,7 @@ def test_a_warm_start_reads_like_the_bert_it_came_from(model):
     assert block.cross_attention.query.weight is not block.self_attention.query.weight
 
 
-def test_a_long_encoder_reads_short_texts_as_before_and_long_ones_too(model):
+def test_a_long_encoder_reads_short_texts_as_before_and_long_ones_too(model, tmp_path):
     pair = model[1].eval()
     longer = with_long_encoder(pair, 100)
     inputs = {"input_ids": torch.randint(4, 40, (2, 30)), "labels": torch.randint(4, 40, (2, 5))}
@@ -144,7 +163,10 @@ def test_a_long_encoder_reads_short_texts_as_before_and_long_ones_too(model):
     positions = longer.encoder.embeddings.position.weight
     assert torch.equal(positions[:32], positions[32:64])
     assert longer(input_ids=torch.randint(4, 40, (1, 100)), labels=inputs["labels"][:1]).loss.isfinite()
-    assert longer.config.decoder_start_token_id == pair.config.decoder_start_token_id
+    longer.save_pretrained(tmp_path)
+    loaded = EncoderDecoderModel.from_pretrained(tmp_path)
+    assert loaded.config.decoder_start_token_id == pair.config.decoder_start_token_id
+    assert torch.equal(loaded(**inputs).logits, longer(**inputs).logits)
 
 
 def test_a_pegasus_begins_with_berts_parts_each_behind_the_norm_before_it(model):
