@@ -33,7 +33,7 @@ def test_the_theme_fetches_nothing():
 def test_each_task_has_examples():
     for task in ENDPOINTS:
         texts = examples(task)
-        assert len(texts) == 4
+        assert len(texts) >= 4
         assert all(len(text.split()) > 10 for text in texts.values())
 
 
