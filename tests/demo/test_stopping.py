@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event, get_ident
 
 import pytest
 
 from demo.stopping import stoppable
+
+
+def finished(coroutine):
+    """Its result, from a loop in a thread of its own: the browser's tests keep one running in this."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 async def collected(snapshots) -> list:
@@ -20,7 +27,7 @@ def test_it_yields_what_the_run_yields_and_looks_like_it_to_a_caller():
         """Counts."""
         yield from range(start, upto)
 
-    assert asyncio.run(collected(stoppable(counted)(5, start=2))) == [2, 3, 4]
+    assert finished(collected(stoppable(counted)(5, start=2))) == [2, 3, 4]
     assert inspect.isasyncgenfunction(stoppable(counted))
     assert inspect.signature(stoppable(counted)) == inspect.signature(counted)
 
@@ -31,7 +38,7 @@ def test_an_error_in_the_run_reaches_the_caller():
         raise ValueError("no more")
 
     with pytest.raises(ValueError, match="no more"):
-        asyncio.run(collected(stoppable(broken)()))
+        finished(collected(stoppable(broken)()))
 
 
 def test_cancelling_does_not_wait_for_the_step_and_closes_the_run_after_it():
@@ -65,7 +72,7 @@ def test_cancelling_does_not_wait_for_the_step_and_closes_the_run_after_it():
         return seen
 
     try:
-        assert asyncio.run(visit()) == ["first"]
+        assert finished(visit()) == ["first"]
     finally:
         go_on.set()
     assert closed.wait(10)
