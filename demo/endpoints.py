@@ -41,10 +41,12 @@ class Endpoint:
         no_repeat_ngram_size: int | None = None,
         repetition_penalty: float | None = None,
         seed: int | None = None,
+        wording: str | None = None,
     ) -> Iterator[str]:
         """Yields the whole output so far each time it grows; the last is the result.
 
-        Settings left out are the model's own for the task.
+        Settings left out are the model's own for the task. `wording` is for summaries: "own" writes one, "quoted"
+        tells the text in its own sentences.
         """
         numbers = {
             "num_beams": num_beams,
@@ -59,7 +61,7 @@ class Endpoint:
             "seed": seed,
         }
         with in_plain_words():
-            settings = settings_of(do_sample, numbers)
+            settings = settings_of(wording, do_sample, numbers)
             card = chosen_card(self.engine, self.task, model)
             for generated in self.engine.run(self.task, text, card.name, settings):
                 yield generated.text

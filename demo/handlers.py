@@ -208,7 +208,7 @@ class Handlers:
                 return wording.KEYS_HINT
 
     def generate(
-        self, task: Task, text: str | None, model: str | None, do_sample: bool, *settings: str | None
+        self, task: Task, text: str | None, model: str | None, told: str, do_sample: bool, *settings: str | None
     ) -> Iterator[tuple[dict, Run | None]]:
         """The result as it grows; with the last, the run that the pictures are made of.
 
@@ -216,7 +216,7 @@ class Handlers:
         """
         written = ""
         try:
-            chosen = read_settings(do_sample, settings)
+            chosen = read_settings(told, do_sample, settings)
             card = chosen_card(self.engine, task, model)
             for generated in self.engine.run(task, text or "", card.name, chosen):
                 written, progress = generated.text, progress_of(generated)
@@ -233,11 +233,11 @@ class Handlers:
             yield result(task, written, problem=explain(error)), None
 
     def shorten(
-        self, task: Task, shown: dict, model: str | None, do_sample: bool, *settings: str | None
+        self, task: Task, shown: dict, model: str | None, told: str, do_sample: bool, *settings: str | None
     ) -> Iterator[tuple[dict, Run | None]]:
         """As `generate`, of the longer summary that `begin_shorter` kept; every result keeps it too."""
         longer = shown["longer"]
-        for view, run in self.generate(task, longer, model, do_sample, *settings):
+        for view, run in self.generate(task, longer, model, told, do_sample, *settings):
             yield {**view, "longer": longer}, run
 
     def first_look(self, run: Run | None, unit: Unit) -> tuple:

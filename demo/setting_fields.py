@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from demo import wording
-from seq2seq.tasks import GenerationSettings, InputError
+from seq2seq.tasks import WORDINGS, GenerationSettings, InputError
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,20 @@ FIELDS = (
 )
 
 
-def settings_of(do_sample: bool | None, numbers: Mapping[str, float | int | None]) -> GenerationSettings:
+AUTOMATIC = "automatic"  # the wording that the checkpoint prefers for the length of the text
+
+
+def settings_of(
+    told: str | None, do_sample: bool | None, numbers: Mapping[str, float | int | None]
+) -> GenerationSettings:
     """The settings for named numbers, None for the model's own. Raises InputError that names what is off."""
+    if told not in (None, *WORDINGS):
+        raise InputError(wording.no_such_wording(told, WORDINGS))
     chosen = {field.name: field.check(numbers[field.name]) for field in FIELDS if numbers[field.name] is not None}
-    return GenerationSettings(do_sample=do_sample, **chosen)
+    return GenerationSettings(wording=told, do_sample=do_sample, **chosen)
 
 
-def read_settings(do_sample: bool, typed: Sequence[str | None]) -> GenerationSettings:
+def read_settings(told: str, do_sample: bool, typed: Sequence[str | None]) -> GenerationSettings:
     """The settings for a form's values, in the order of FIELDS. Raises InputError that names the field."""
     numbers = {field.name: field.parse(value) for field, value in zip(FIELDS, typed, strict=True)}
-    return settings_of(do_sample or None, numbers)
+    return settings_of(None if told == AUTOMATIC else told, do_sample or None, numbers)

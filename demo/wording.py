@@ -36,6 +36,7 @@ CANCEL_LABEL = "Cancel"
 RESULT_HINT = "The result will appear here, word by word."
 RUNNING = "Writing"
 STOPPED = "Stopped."
+QUOTED = "Sentences of your text"
 NOTHING_WRITTEN = "The model wrote nothing for this text. Try another text, model or setting."
 KEYS_HINT = "Ctrl+Enter runs."
 
@@ -95,6 +96,10 @@ OVER_TEXT_NOTE = (
 )
 READ_TEXT_HINT = "A text as long as you like; a model reads as much of it as it can."
 READ_LABEL = "Read"
+
+WORDING_LABEL = "In whose words"
+WORDING_NOTE = "A summary is written, or put together from sentences of your text, which are then all true to it."
+WORDING_CHOICES = [("Automatic", "automatic"), ("The model’s own", "own"), ("The text’s own", "quoted")]
 
 SETTINGS_TITLE = "Generation settings"
 SETTINGS_NOTE = "Leave a field empty to use what the model itself prefers for this task."
@@ -207,8 +212,11 @@ def progress_stopped(done: int, of: int) -> str:
 def finished(generated: Generated) -> list[str]:
     """The lines below a result: how much was written, how fast, and what was not read."""
     count = generated.num_target_tokens
-    rate = count / max(generated.seconds, 1e-3)
-    notes = [f"{tokens(count)} in {generated.seconds:.1f} s, {rate:.0f} a second"]
+    if generated.quoted:
+        notes = [f"{QUOTED}, chosen from {tokens(generated.num_source_tokens)} in {generated.seconds:.1f} s"]
+    else:
+        rate = count / max(generated.seconds, 1e-3)
+        notes = [f"{tokens(count)} in {generated.seconds:.1f} s, {rate:.0f} a second"]
     if generated.num_cut_tokens:
         notes.append(f"The last {tokens(generated.num_cut_tokens)} of your text did not fit and were not read.")
     return notes
@@ -242,6 +250,10 @@ def not_a_setting(name: str, whole: bool, low: float, high: float, got: object) 
     kind = "a whole number" if whole else "a number"
     label = (SETTINGS | PATTERN_SETTINGS)[name][0]
     return f"{label} must be {kind} from {low:,} to {high:,}; it is “{got}”."
+
+
+def no_such_wording(got: str, known: Iterable[str]) -> str:
+    return f"The wording must be {' or '.join(f'“{each}”' for each in known)}, or left out; it was “{got}”."
 
 
 def no_such_model(model: str, names: Iterable[str]) -> str:

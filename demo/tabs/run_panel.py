@@ -11,13 +11,14 @@ from gradio.components import Component
 from demo import wording
 from demo.examples import examples
 from demo.handlers import Handlers, begin, begin_shorter, end, result
+from demo.setting_fields import AUTOMATIC
 from demo.stopping import stoppable
 from demo.tabs.attention_panel import AttentionPanel, attention_panel, follow_choices, follow_run
 from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
 from demo.tabs.settings_panel import settings_panel
 from demo.tabs.text_box import TextBox, example_buttons, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import result_view
-from seq2seq.tasks import Task
+from seq2seq.tasks import QUOTED, Task
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class RunPanel:
     buttons: list[gr.Button]  # run, cancel
     examples: dict[Task, gr.Examples]
     model: gr.Dropdown
-    settings: list[Component]
+    settings: list[Component]  # whose values `demo.setting_fields.read_settings` reads
     result: gr.HTML
     finished: gr.State  # Run of the result that is shown
     attention: AttentionPanel
@@ -43,13 +44,21 @@ def run_panel(task: Component, tasks: tuple[Task, ...], handlers: Handlers) -> R
             buttons = run_buttons(wording.RUN_LABELS[first])
             sets = {each: _examples(each, box.text, visible=each == first) for each in tasks}
             model = gr.Dropdown(**handlers.model_options(first), label=wording.MODEL_LABEL)
+            told = _wordings(tasks)
             settings = settings_panel()
         with gr.Column(elem_classes="answer"):
             shown = result_view(result(first, hint=wording.RESULT_HINT))
-    panel = RunPanel(task, box, buttons, sets, model, settings, shown, gr.State(), attention_panel())
+    panel = RunPanel(task, box, buttons, sets, model, [told, *settings], shown, gr.State(), attention_panel())
     wire_text_box(box, handlers.count, [task, box.text, model])
     _wire_run(panel, handlers)
     return panel
+
+
+def _wordings(tasks: tuple[Task, ...]) -> Component:
+    """The choice between writing and quoting, where there is one."""
+    if QUOTED.isdisjoint(tasks):
+        return gr.State(AUTOMATIC)
+    return gr.Radio(wording.WORDING_CHOICES, value=AUTOMATIC, label=wording.WORDING_LABEL, info=wording.WORDING_NOTE)
 
 
 def _examples(task: Task, text: gr.Textbox, visible: bool) -> gr.Examples:

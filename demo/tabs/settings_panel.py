@@ -10,7 +10,7 @@ from demo.setting_fields import FIELDS
 
 
 def settings_panel() -> list[Component]:
-    """The widgets, whose values `demo.setting_fields.read_settings` reads: sampling, then each of FIELDS."""
+    """The widgets for sampling, and for each of FIELDS."""
     with gr.Accordion(wording.SETTINGS_TITLE, open=False, elem_classes="settings"):
         gr.Markdown(wording.SETTINGS_NOTE)
         label, info = wording.SETTINGS["do_sample"]

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from seq2seq.command_line.inputs import add_model, lines_of, read_objects, read_texts
 from seq2seq.engine import Engine
-from seq2seq.tasks import Generated, GenerationSettings, InputError
+from seq2seq.tasks import WORDINGS, Generated, GenerationSettings, InputError
 
 NUMBERS = {
     "num_beams": (int, "beams to search with; 1 takes the likeliest token at each step"),
@@ -35,6 +35,9 @@ def add_options(command: ArgumentParser) -> None:
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print an object with text, output and counts")
     form.add_argument("--jsonl", action="store_true", help="objects with `text` in, the same with `output` out")
+    command.add_argument(
+        "--wording", choices=WORDINGS, help="of a summary: written anew, or quoted; by default as the model prefers"
+    )
     command.add_argument("--do-sample", action="store_true", default=None, help="draw tokens by their probability")
     command.add_argument("--seed", type=int, default=0, help="of sampling")
     for name, (kind, text) in NUMBERS.items():
@@ -48,7 +51,7 @@ def run(options: Namespace) -> None:
 
 def settings_of(options: Namespace) -> GenerationSettings:
     chosen = {name: getattr(options, name) for name in NUMBERS}
-    return GenerationSettings(**chosen, do_sample=options.do_sample, seed=options.seed)
+    return GenerationSettings(**chosen, wording=options.wording, do_sample=options.do_sample, seed=options.seed)
 
 
 def run_texts(options: Namespace) -> None:

@@ -4,6 +4,7 @@ from seq2seq.tasks.answer import Reader
 from seq2seq.tasks.results import (
     SKILLS,
     TASKS,
+    WORDINGS,
     AnswerSettings,
     Choice,
     Generated,
@@ -14,12 +15,15 @@ from seq2seq.tasks.results import (
     Skill,
     Task,
     TokenCount,
+    Wording,
 )
-from seq2seq.tasks.writing import Writer, attention, write, write_batch
+from seq2seq.tasks.writing import QUOTED, Writer, attention, write, write_batch
 
 __all__ = [
+    "QUOTED",
     "SKILLS",
     "TASKS",
+    "WORDINGS",
     "AnswerSettings",
     "Choice",
     "Generated",
@@ -31,6 +35,7 @@ __all__ = [
     "Skill",
     "Task",
     "TokenCount",
+    "Wording",
     "Writer",
     "attention",
     "write",

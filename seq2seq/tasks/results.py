@@ -12,6 +12,8 @@ Task = Literal["fuse", "split", "summarize"]
 TASKS: tuple[Task, ...] = Task.__args__
 Skill = Literal["fuse", "split", "summarize", "answer"]  # what a checkpoint can do: write for a task, or answer
 SKILLS: tuple[Skill, ...] = Skill.__args__
+Wording = Literal["own", "quoted"]  # of a summary: the model's own, or sentences of the text
+WORDINGS: tuple[Wording, ...] = Wording.__args__
 
 
 class InputError(ValueError):
@@ -33,10 +35,12 @@ class GenerationSettings:
     no_repeat_ngram_size: int | None = None
     repetition_penalty: float | None = None
     seed: int = 0
+    wording: Wording | None = None
 
     def overrides(self) -> dict[str, int | float | bool]:
         """What was chosen, as arguments of the search."""
-        return {name: value for name, value in asdict(self).items() if value is not None and name != "seed"}
+        own = {"seed", "wording"}
+        return {name: value for name, value in asdict(self).items() if value is not None and name not in own}
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ class Section:
     num_source_tokens: int  # tokens that the model read
     num_cut_tokens: int  # tokens that did not fit and were left out
     seconds: float  # since it was begun
-    choices: tuple[Choice, ...] = ()  # of target_ids, once it is finished
+    choices: tuple[Choice, ...] = ()  # of target_ids, once it is finished; of what is quoted, none
+    quoted: bool = False  # whether `text` is sentences of `source_text`
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,10 @@ class Generated:
     @property
     def choices(self) -> tuple[Choice, ...]:
         return self.sections[-1].choices
+
+    @property
+    def quoted(self) -> bool:
+        return self.sections[-1].quoted
 
     @property
     def num_target_tokens(self) -> int:

@@ -118,6 +118,12 @@ def pieces_of(text: str, room: int, size: Callable[[str], int]) -> Iterator[Piec
             yield from cut_to_fit(sentence, room, size)
 
 
+def sentences_of(text: str) -> list[str]:
+    """Without the white space around them. The end of a line ends one."""
+    parts = (part.strip() for line in text.split("\n") for part in cut_behind(SENTENCE.pattern, line))
+    return [part for part in parts if part]
+
+
 def cost_between(paragraph: str, following: str) -> float:
     """The cost of a cut between two paragraphs."""
     if HEADING.fullmatch(paragraph.strip()):

@@ -2,7 +2,7 @@
 
 The three differ in what the checkpoint was taught to do behind each prompt, not in the way; so they are data here. A
 text beyond the model's window is cut, or summarized in sections: what was written for the parts of a text is a summary
-of it, but no fusion.
+of it, but no fusion. A summary may also be quoted instead of written (`quoting`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from seq2seq.models.generating import first_token, generation_defaults
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks.output import choices_of, plain_text, special_token, target_tokens
 from seq2seq.tasks.parameters import task_parameters
+from seq2seq.tasks.quoting import fair_length, quote
 from seq2seq.tasks.results import Generated, GenerationSettings, InputError, Section, Task, TokenCount
 from seq2seq.tasks.sections import joined, sections
 from seq2seq.tasks.source import Source, clean, has_words, read_source
@@ -32,6 +33,8 @@ from seq2seq.trace import AttentionKind, AttentionRecord
 NUM_ALTERNATIVES = 5
 BATCH_SIZE = 16  # sources written side by side
 IN_SECTIONS: frozenset[Task] = frozenset({"summarize"})
+QUOTED: frozenset[Task] = frozenset({"summarize"})  # tasks whose output may be sentences of the source
+NOT_OF_THE_SEARCH = ("prefix", "quote_beyond")  # of what config.json says of a task
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,19 @@ class Writer:
     def count(self, task: Task, text: str) -> TokenCount:
         return TokenCount(self.num_tokens(task, clean(text)), self.limit, len(self.parts(task, text)))
 
+    def quotes(self, task: Task, text: str, settings: GenerationSettings) -> bool:
+        """Whether the output is to be sentences of the text.
+
+        By the visitor's choice, or else where the text has more tokens than config.json names as `quote_beyond`.
+        Raises: InputError if that is wished of a task that writes anew.
+        """
+        if settings.wording == "quoted" and task not in QUOTED:
+            raise InputError("Only a summary can be told in the text's own sentences. Choose the model's own words.")
+        if settings.wording is not None:
+            return settings.wording == "quoted"
+        beyond = task_parameters(self.model.config).get(task, {}).get("quote_beyond")
+        return beyond is not None and self.num_tokens(task, clean(text)) > beyond
+
     def generation_config(self, task: Task, settings: GenerationSettings) -> GenerationConfig:
         """The visitor's choices over the checkpoint's for the task, over its general ones.
 
@@ -93,7 +109,7 @@ def prompt_of(config: PretrainedConfig, task: Task) -> str:
 
 def generation_of(config: PretrainedConfig, task: Task) -> dict[str, Any]:
     parameters = task_parameters(config).get(task, {})
-    return {name: value for name, value in parameters.items() if name != "prefix"}
+    return {name: value for name, value in parameters.items() if name not in NOT_OF_THE_SEARCH}
 
 
 def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | None = None) -> Iterator[Generated]:
@@ -103,14 +119,32 @@ def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | 
     """
     settings = settings or GenerationSettings()
     parts = writer.parts(task, text)
-    config = writer.generation_config(task, settings)
-    generator = torch.Generator().manual_seed(settings.seed)
+    if writer.quotes(task, text, settings):
+        growing = ([(section, True)] for section in quoted(writer, task, parts, settings))
+    else:
+        config = writer.generation_config(task, settings)
+        generator = torch.Generator().manual_seed(settings.seed)
+        growing = (write_section(writer, writer.source(task, part), config, generator) for part in parts)
     finished: tuple[Section, ...] = ()
-    for part in parts:
-        for section, is_finished in write_section(writer, writer.source(task, part), config, generator):
+    for snapshots in growing:
+        for section, is_finished in snapshots:
             so_far = (*finished, section)
             yield Generated(so_far, len(parts), finished=is_finished and len(so_far) == len(parts))
         finished = so_far
+
+
+def quoted(writer: Writer, task: Task, parts: Sequence[str], settings: GenerationSettings) -> Iterator[Section]:
+    """Of each part of a text the sentences that sum it up; a part's share of all of them is its share of the text.
+
+    Of the settings, the shortest and the longest output are heeded.
+    """
+    config = writer.generation_config(task, GenerationSettings())
+    sources = [writer.source(task, part) for part in parts]
+    whole = sum(len(source.input_ids) for source in sources)
+    for source in sources:
+        wanted = round(fair_length(whole) * len(source.input_ids) / whole)
+        wanted = max(settings.min_new_tokens or 0, min(wanted, settings.max_new_tokens or wanted))
+        yield quote(writer.model, writer.tokenizer, source, config, wanted)
 
 
 def write_section(
@@ -147,21 +181,35 @@ def write_batch(
 ) -> list[str | InputError]:
     """The finished output of every text, sections of all of them written side by side; or why there is none."""
     settings = settings or GenerationSettings()
-    parts_of_texts = [parts_or_error(writer, task, text) for text in texts]
+    plans = [plan_or_error(writer, task, text, settings) for text in texts]
     rows = [
         torch.tensor(writer.source(task, part).input_ids)
-        for parts in parts_of_texts
-        if not isinstance(parts, InputError)
-        for part in parts
+        for plan in plans
+        if isinstance(plan, Plan) and not plan.quotes
+        for part in plan.parts
     ]
     batches = [rows[start : start + BATCH_SIZE] for start in range(0, len(rows), BATCH_SIZE)]
-    outputs = (output for batch in batches for output in generate_rows(writer, task, batch, settings))
-    return [parts if isinstance(parts, InputError) else joined(islice(outputs, len(parts))) for parts in parts_of_texts]
+    written = (output for batch in batches for output in generate_rows(writer, task, batch, settings))
+
+    def output(plan: Plan) -> str:
+        if plan.quotes:
+            return joined(section.text for section in quoted(writer, task, plan.parts, settings))
+        return joined(islice(written, len(plan.parts)))
+
+    return [output(plan) if isinstance(plan, Plan) else plan for plan in plans]
 
 
-def parts_or_error(writer: Writer, task: Task, text: str) -> list[str] | InputError:
+@dataclass(frozen=True)
+class Plan:
+    """What there is to do for one text of many."""
+
+    parts: list[str]
+    quotes: bool
+
+
+def plan_or_error(writer: Writer, task: Task, text: str, settings: GenerationSettings) -> Plan | InputError:
     try:
-        return writer.parts(task, text)
+        return Plan(writer.parts(task, text), writer.quotes(task, text, settings))
     except InputError as error:
         return error
 

@@ -20,6 +20,7 @@ SETTINGS = {
     "batch_cost": int,
     "batches_a_step": int,
     "validate_every": int,
+    "seed": int,
 }
 
 

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from seq2seq.tasks.quoting import is_plain
+from seq2seq.training.renaming import renamed
+
 WORD = re.compile(r"\w+")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
@@ -36,6 +39,7 @@ class Ingredient:
     times: float = 1.0
     max_new_words: float = 1.0  # share of the target's words that the source lacks
     max_source_words: int = 300
+    renamed: float = 0.0  # share of its pairs that are told of somebody else, by `renaming`
 
     def pairs(self, row: dict) -> Iterator[Pair]:
         source, target = row["source"].strip(), row["target"].strip()
@@ -136,13 +140,6 @@ def lines_within(lines: list[str], max_words: int) -> Iterator[str]:
         yield line
 
 
-def is_plain(sentence: str) -> bool:
-    """Whether it looks like a sentence of running text, not a heading, a caption or a question."""
-    return (
-        8 <= len(sentence.split()) <= 40 and "\n" not in sentence and sentence[:1].isupper() and sentence.endswith(".")
-    )
-
-
 def principal_sentence(sentences: list[str]) -> str:
     return sentences[by_overlap(sentences)[0]]
 
@@ -182,6 +179,10 @@ def is_sound(pair: Pair, ingredient: Ingredient) -> bool:
     return not any(word.isdigit() for word in new) and len(new) <= ingredient.max_new_words * len(target_words)
 
 
+def told_of_others(pair: Pair, chance: random.Random) -> Pair:
+    return Pair(pair.task, *renamed(pair.source, pair.target, chance))
+
+
 def mix(data: Path, ingredients: tuple[Ingredient, ...], seed: int) -> list[Pair]:
     """Every ingredient as many times as it asks for, shuffled."""
     chance = random.Random(seed)
@@ -189,6 +190,7 @@ def mix(data: Path, ingredients: tuple[Ingredient, ...], seed: int) -> list[Pair
     for ingredient in ingredients:
         sound = [pair for pair in read_pairs(data, ingredient) if is_sound(pair, ingredient)]
         whole, part = divmod(ingredient.times, 1)
-        pairs += sound * int(whole) + chance.sample(sound, int(part * len(sound)))
+        read = sound * int(whole) + chance.sample(sound, int(part * len(sound)))
+        pairs += [told_of_others(pair, chance) if chance.random() < ingredient.renamed else pair for pair in read]
     chance.shuffle(pairs)
     return pairs

@@ -18,6 +18,7 @@ from torch import Tensor
 SPACE = "▁"
 TRAIT_STRENGTH = 0.6  # length of a trait's direction, in lengths of an average vector
 OWN_STRENGTH = 0.15  # length of each piece's own offset: two pieces may have the same old pieces
+BYTE_STRENGTH = 1.0  # and of a byte's, which has no old pieces at all
 
 
 def train_sentencepiece(
@@ -77,7 +78,8 @@ def transfer_embeddings(
 
     size = processor.get_piece_size()
     capital, capitals, spaceless = TRAIT_STRENGTH * directions(3)
-    vectors = OWN_STRENGTH * directions(size)
+    is_byte = torch.tensor([[processor.is_byte(index)] for index in range(size)])
+    vectors = torch.where(is_byte, BYTE_STRENGTH, OWN_STRENGTH) * directions(size)
     unknown = old[old_ids["[UNK]"]]
     same = {"<pad>": "[PAD]", "</s>": "[SEP]", "<s>": "[CLS]", "<unk>": "[UNK]"}
     for index in range(size):
@@ -85,7 +87,7 @@ def transfer_embeddings(
         if piece in same:
             vectors[index] += old[old_ids[same[piece]]]
             continue
-        ids = [] if processor.is_byte(index) else old_pieces(piece, old_ids)
+        ids = [] if is_byte[index] else old_pieces(piece, old_ids)
         vectors[index] += old[ids].mean(dim=0) if ids else unknown
         letters = piece.removeprefix(SPACE)
         if letters[:1].isupper():

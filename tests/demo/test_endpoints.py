@@ -37,6 +37,7 @@ def test_only_the_tasks_are_public_and_their_parameters_are_typed(client):
     assert not parameters["text"]["parameter_has_default"]
     assert parameters["num_beams"]["type"] == {"oneOf": [{"type": "null"}, {"type": "integer"}]}
     assert parameters["num_beams"]["parameter_default"] is None
+    assert list(parameters)[-1] == "wording"
 
 
 def test_a_bad_request_is_answered_in_plain_words(client):
@@ -44,6 +45,8 @@ def test_a_bad_request_is_answered_in_plain_words(client):
         client.predict("  ", api_name="/fuse")
     with pytest.raises(AppError, match="There is no model called"):
         client.predict("Ada wrote.", model="someone/else", api_name="/fuse")
+    with pytest.raises(AppError, match="The wording must be “own” or “quoted”"):
+        client.predict("Ada wrote.", wording="sung", api_name="/summarize")
     assert client.predict("Ada wrote.", api_name="/fuse") == OUTPUTS["fuse"]
 
 

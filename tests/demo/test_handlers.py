@@ -22,7 +22,7 @@ def handlers(engine) -> Handlers:
 
 
 def test_a_run_grows_and_ends_with_what_the_pictures_need(handlers):
-    shown = list(handlers.generate("fuse", "Ada wrote. She wrote notes.", None, False, *EMPTY))
+    shown = list(handlers.generate("fuse", "Ada wrote. She wrote notes.", None, "automatic", False, *EMPTY))
     texts = [view["text"] for view, _ in shown]
     assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
     assert [run for _, run in shown[:-1]] == [None] * (len(shown) - 1)
@@ -37,7 +37,7 @@ def test_a_run_grows_and_ends_with_what_the_pictures_need(handlers):
 
 def test_words_that_the_text_does_not_have_are_marked_when_it_is_finished(handlers):
     text = "The old harbour bridge in Skarvik was closed. Engineers found cracks on 4 March."
-    *growing, (view, _) = handlers.generate("fuse", text, None, False, *EMPTY)
+    *growing, (view, _) = handlers.generate("fuse", text, None, "automatic", False, *EMPTY)
     assert all(each["pieces"] == [] for each, _ in growing)
     assert "".join(known + word for known, word in view["pieces"]) == view["text"] == OUTPUTS["fuse"]
     assert [word for _, word in view["pieces"]] == ["3", ""]
@@ -45,18 +45,24 @@ def test_words_that_the_text_does_not_have_are_marked_when_it_is_finished(handle
 
 
 def test_a_text_that_says_only_what_its_source_does_has_no_mark(handlers):
-    *_, (view, _) = handlers.generate("fuse", "An echo, heard twice.", None, False, *EMPTY)
+    *_, (view, _) = handlers.generate("fuse", "An echo, heard twice.", None, "automatic", False, *EMPTY)
     assert view["pieces"] == [[view["text"], ""]]
     assert len(view["notes"]) == 1
 
 
 def test_what_was_not_read_is_said(handlers):
-    *_, (view, _) = handlers.generate("fuse", "word " * 600, None, False, *EMPTY)
+    *_, (view, _) = handlers.generate("fuse", "word " * 600, None, "automatic", False, *EMPTY)
     assert view["notes"][1] == "The last 88 tokens of your text did not fit and were not read."
 
 
+def test_a_quoted_summary_says_so():
+    section = Section("Ada wrote. She left.", "Ada wrote.", (1, 2, 3), 9, 0, 0.25, quoted=True)
+    notes = wording.finished(Generated((section,), 1, finished=True))
+    assert notes == ["Sentences of your text, chosen from 9 tokens in 0.2 s"]
+
+
 def test_a_long_summary_shows_how_far_it_is_and_keeps_all_that_the_pictures_need(handlers):
-    shown = list(handlers.generate("summarize", LONG, None, False, *EMPTY))
+    shown = list(handlers.generate("summarize", LONG, None, "automatic", False, *EMPTY))
     progress = [view["progress"] for view, _ in shown]
     assert [each["done"] for each in progress] == sorted(each["done"] for each in progress)
     assert {(each["done"], each["of"]) for each in progress} == {(done, 3) for done in range(4)}
@@ -69,7 +75,7 @@ def test_a_long_summary_shows_how_far_it_is_and_keeps_all_that_the_pictures_need
 
 
 def test_a_long_summary_that_is_stopped_keeps_what_was_written(handlers):
-    running = handlers.generate("summarize", LONG, None, False, *EMPTY)
+    running = handlers.generate("summarize", LONG, None, "automatic", False, *EMPTY)
     half = next(view for view, _ in running if view["progress"]["done"] == 1)
     running.close()
     *_, stopped = end(half)
@@ -79,11 +85,11 @@ def test_a_long_summary_that_is_stopped_keeps_what_was_written(handlers):
 
 
 def test_a_long_summary_can_be_summarized_again_and_is_kept(handlers):
-    *_, (long, _) = handlers.generate("summarize", LONG, None, False, *EMPTY)
+    *_, (long, _) = handlers.generate("summarize", LONG, None, "automatic", False, *EMPTY)
     run, cancel, fresh, finished, frame = begin_shorter("summarize", long)
     assert (fresh["text"], fresh["longer"], fresh["running"]) == ("", long["text"], True)
     assert (run, cancel, finished, frame) == (*begin("summarize")[:2], *begin("summarize")[3:])
-    shown = list(handlers.shorten("summarize", fresh, None, False, *EMPTY))
+    shown = list(handlers.shorten("summarize", fresh, None, "automatic", False, *EMPTY))
     assert {view["longer"] for view, _ in shown} == {long["text"]}
     view, run = shown[-1]
     assert view["text"] == OUTPUTS["summarize"]
@@ -91,7 +97,7 @@ def test_a_long_summary_can_be_summarized_again_and_is_kept(handlers):
 
 
 def test_each_section_of_a_long_summary_can_be_looked_at(handlers):
-    *_, (_, run) = handlers.generate("summarize", LONG, None, False, *EMPTY)
+    *_, (_, run) = handlers.generate("summarize", LONG, None, "automatic", False, *EMPTY)
     frame, section, layer, *_ = handlers.first_look(run, "words")
     assert (frame["visible"], section["visible"], section["value"]) == (True, True, 0)
     assert [label[:8] for label, _ in section["choices"]] == ["1 of 3 ·", "2 of 3 ·", "3 of 3 ·"]
@@ -102,21 +108,21 @@ def test_each_section_of_a_long_summary_can_be_looked_at(handlers):
 
 @pytest.mark.parametrize("text", ["", " \n", None])
 def test_nothing_to_work_on_is_a_notice_not_a_failure(handlers, text):
-    [(view, run)] = handlers.generate("fuse", text, None, False, *EMPTY)
+    [(view, run)] = handlers.generate("fuse", text, None, "automatic", False, *EMPTY)
     assert view["problem"] == "Please write or paste some text first."
     assert run is None
 
 
 def test_what_nobody_foresaw_is_logged_and_kept_from_the_visitor(handlers, caplog):
     with caplog.at_level(logging.ERROR):
-        [(view, _)] = handlers.generate("fuse", "explode", None, False, *EMPTY)
+        [(view, _)] = handlers.generate("fuse", "explode", None, "automatic", False, *EMPTY)
     assert view["problem"] == wording.APOLOGY
     assert "the secret inside" in caplog.text
     assert "Traceback" in caplog.text
 
 
 def test_closing_the_generator_stops_the_engine(handlers, engine):
-    running = handlers.generate("fuse", "Ada wrote. She wrote notes.", None, False, *EMPTY)
+    running = handlers.generate("fuse", "Ada wrote. She wrote notes.", None, "automatic", False, *EMPTY)
     next(running)
     next(running)
     running.close()
@@ -124,12 +130,12 @@ def test_closing_the_generator_stops_the_engine(handlers, engine):
 
 
 def test_a_bad_setting_is_named(handlers):
-    [(view, _)] = handlers.generate("fuse", "Ada.", None, False, "many", *EMPTY[1:])
+    [(view, _)] = handlers.generate("fuse", "Ada.", None, "automatic", False, "many", *EMPTY[1:])
     assert view["problem"] == "Beams must be a whole number from 1 to 16; it is “many”."
 
 
 def test_only_a_layer_asks_the_engine(handlers, engine):
-    *_, (_, run) = handlers.generate("fuse", "Ada wrote. She wrote notes.", None, False, *EMPTY)
+    *_, (_, run) = handlers.generate("fuse", "Ada wrote. She wrote notes.", None, "automatic", False, *EMPTY)
     visible, section, layer, head, record, *_ = handlers.first_look(run, "words")
     assert visible["visible"]
     assert not section["visible"]
@@ -154,7 +160,7 @@ def test_an_error_behind_a_picture_reaches_the_page_as_a_plain_notice(handlers, 
     def fail(*_):
         raise InputError("Not <b>that</b>.")
 
-    *_, (_, run) = handlers.generate("fuse", "Ada wrote.", None, False, *EMPTY)
+    *_, (_, run) = handlers.generate("fuse", "Ada wrote.", None, "automatic", False, *EMPTY)
     monkeypatch.setattr(engine, "attention", fail)
     with pytest.raises(gr.Error) as raised:
         handlers.look(run, 0, 0, MEAN_HEAD, "words")
@@ -178,7 +184,7 @@ def test_a_model_is_kept_where_the_next_task_has_it(handlers):
 
 
 def test_only_what_the_host_offers_can_be_asked_for(handlers):
-    [(view, run)] = handlers.generate("fuse", "Ada wrote.", "someone/else", False, *EMPTY)
+    [(view, run)] = handlers.generate("fuse", "Ada wrote.", "someone/else", "automatic", False, *EMPTY)
     assert view["problem"].startswith("There is no model called “someone/else” here. Choose one of: stand-in,")
     assert run is None
 

@@ -9,6 +9,7 @@ import pytest
 from seq2seq.__main__ import main
 from seq2seq.command_line.write import shown_live
 from seq2seq.tasks import AnswerSettings, Generated, Section
+from seq2seq.tasks.sections import sentences_of
 from tests.documents import pdf, word_file
 
 TEXT = "Anna Lind moved to Oslo. She opened a small bakery."
@@ -120,6 +121,16 @@ def test_a_long_text_is_summarized_in_sections_in_every_form(capsys, tmp_path):
     line = json.loads(run(capsys, "summarize", "--jsonl", "--file", str(path))[1])
     assert line["output"] == row["output"] == plain.strip()
     assert "\n\n" in line["output"]
+
+
+def test_a_summary_can_be_told_in_the_texts_own_sentences(capsys, tmp_path):
+    text = " ".join([TEXT] * 3)
+    _, plain, _ = run(capsys, "summarize", text, "--wording", "quoted")
+    assert all(sentence in TEXT for sentence in sentences_of(plain))
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"text": text}))
+    rows = run(capsys, "summarize", "--jsonl", "--file", str(path), "--wording", "quoted")[1]
+    assert json.loads(rows)["output"] == plain.strip()
 
 
 # Questions

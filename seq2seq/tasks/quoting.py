@@ -1,0 +1,104 @@
+"""A summary in the text's own sentences: those that the model would most likely open a summary with.
+
+Nothing is written, so nothing can be made up, and all sentences are weighed side by side. What weighs is how likely
+the decoder finds a sentence's first tokens: they say which sentence it is, the rest is copying.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from seq2seq.generation.settings import GenerationConfig
+from seq2seq.models.source import GeneratesFromSource
+from seq2seq.tasks.results import Section
+from seq2seq.tasks.sections import sentences_of
+from seq2seq.tasks.source import Source
+from seq2seq.tokenizers import Tokenizer
+
+OPENING_TOKENS = 8
+TOKENS_PER_ROOT = 14  # see fair_length
+WORDS_OF_A_SENTENCE = range(8, 41)
+
+
+@dataclass(frozen=True)
+class Quotable:
+    """A sentence of the source."""
+
+    text: str
+    token_ids: tuple[int, ...]
+
+
+def fair_length(num_tokens: int) -> int:
+    """How many tokens a summary of `num_tokens` should have: 111 for 500, 222 for 4,000.
+
+    Those that people write grow with the cube root (OpenStax: with the power 0.36), and quotes are wordier than they.
+    """
+    return round(TOKENS_PER_ROOT * num_tokens ** (1 / 3))
+
+
+def quote(
+    model: GeneratesFromSource, tokenizer: Tokenizer, source: Source, config: GenerationConfig, num_tokens: int
+) -> Section:
+    """The likeliest sentences of the source in their order: one, and more as long as that comes nearer `num_tokens`."""
+    started = time.monotonic()
+    sentences = quotable(source.text, tokenizer)
+    chosen = choose(sentences, opening_scores(model, source, sentences, config), num_tokens)
+    target_ids = [token_id for sentence in chosen for token_id in sentence.token_ids]
+    room = model.config.decoder.max_position_embeddings - 1
+    return Section(
+        source_text=source.text,
+        text=" ".join(sentence.text for sentence in chosen),
+        target_ids=(*target_ids, *config.eos_ids[:1])[:room],
+        num_source_tokens=len(source.input_ids),
+        num_cut_tokens=source.num_cut_tokens,
+        seconds=time.monotonic() - started,
+        quoted=True,
+    )
+
+
+def quotable(text: str, tokenizer: Tokenizer) -> list[Quotable]:
+    """Its sentences of running text, each once; where there are none, whatever stands on its lines."""
+    found = list(dict.fromkeys(sentences_of(text)))
+    kept = [sentence for sentence in found if is_plain(sentence)] or found
+    rows = tokenizer(kept, add_special_tokens=False).input_ids
+    return [Quotable(sentence, tuple(row)) for sentence, row in zip(kept, rows, strict=True)]
+
+
+def is_plain(sentence: str) -> bool:
+    """Whether it looks like a sentence of running text, not a heading, a caption, a question or a list."""
+    return (
+        len(sentence.split()) in WORDS_OF_A_SENTENCE
+        and "\n" not in sentence
+        and sentence[:1].isupper()
+        and sentence.endswith(".")
+    )
+
+
+def opening_scores(
+    model: GeneratesFromSource, source: Source, sentences: Sequence[Quotable], config: GenerationConfig
+) -> list[float]:
+    """The mean log-probability of each sentence's first tokens as those of the source's summary."""
+    openings = [torch.tensor(sentence.token_ids[:OPENING_TOKENS]) for sentence in sentences]
+    lengths = torch.tensor([len(opening) for opening in openings])
+    rows = torch.nn.utils.rnn.pad_sequence(openings, batch_first=True)
+    input_ids = torch.tensor([source.input_ids], device=model.device)
+    found = model.log_probabilities(input_ids, rows, config).cpu()
+    is_own = torch.arange(rows.shape[1]) < lengths[:, None]
+    return ((found * is_own).sum(dim=1) / lengths).tolist()
+
+
+def choose(sentences: Sequence[Quotable], scores: Sequence[float], num_tokens: int) -> list[Quotable]:
+    """The best, one at least, as long as each brings the sum of their lengths nearer to `num_tokens`."""
+    best, *others = sorted(range(len(sentences)), key=scores.__getitem__, reverse=True)
+    chosen, length = [best], len(sentences[best].token_ids)
+    for index in others:
+        own = len(sentences[index].token_ids)
+        if length + own / 2 > num_tokens:
+            break
+        chosen.append(index)
+        length += own
+    return [sentences[index] for index in sorted(chosen)]
