@@ -61,11 +61,15 @@ def quote(
 
 
 def quotable(text: str, tokenizer: Tokenizer) -> list[Quotable]:
-    """Its sentences of running text, each once; where there are none, whatever stands on its lines."""
-    found = list(dict.fromkeys(sentences_of(text)))
-    kept = [sentence for sentence in found if is_plain(sentence)] or found
+    """Its sentences of running text; where there are none, whatever stands on its lines."""
+    kept = plain_sentences(text) or list(dict.fromkeys(sentences_of(text)))
     rows = tokenizer(kept, add_special_tokens=False).input_ids
     return [Quotable(sentence, tuple(row)) for sentence, row in zip(kept, rows, strict=True)]
+
+
+def plain_sentences(text: str) -> list[str]:
+    """The sentences of running text, each once."""
+    return [sentence for sentence in dict.fromkeys(sentences_of(text)) if is_plain(sentence)]
 
 
 def is_plain(sentence: str) -> bool:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from seq2seq.models import BertModel, BigBirdForQuestionAnswering
+from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.tokenizers import BertTokenizer
-from seq2seq.training.batches import Inputs, attention_mask, padded
+from seq2seq.training.batches import Inputs, attention_mask, loss_of, padded
 from seq2seq.training.data import read_rows
 from seq2seq.training.pruning import carried_over, piece_counts, pruned
 from seq2seq.training.questions import Question, articles, is_sound, make_question, split_by_title
@@ -38,6 +40,10 @@ class QuestionExample:
     @property
     def num_targets(self) -> int:
         return 1
+
+    @classmethod
+    def loss(cls, model: PreTrainedModel, examples: Sequence[QuestionExample]) -> Tensor:
+        return loss_of(model, cls.collate(examples, model.config.pad_token_id))
 
     @classmethod
     def collate(cls, examples: Sequence[QuestionExample], pad: int) -> Inputs:

@@ -11,12 +11,12 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from seq2seq.tasks.quoting import is_plain
+from seq2seq.tasks.quoting import is_plain, plain_sentences
 from seq2seq.training.renaming import renamed
 
 WORD = re.compile(r"\w+")
@@ -28,6 +28,17 @@ class Pair:
     task: str
     source: str
     target: str
+
+
+@dataclass(frozen=True)
+class Selection(Pair):
+    """A pair whose target is sentences of its source: what is to be learnt is to choose them."""
+
+    chosen: tuple[str, ...]  # in their order
+
+    @classmethod
+    def of(cls, task: str, source: str, chosen: Sequence[str]) -> Selection:
+        return cls(task, source, " ".join(chosen), tuple(chosen))
 
 
 @dataclass(frozen=True)
@@ -81,27 +92,27 @@ class PrincipalDigest(Ingredient):
     def pairs(self, row: dict) -> Iterator[Pair]:
         lines = [" ".join(line.split()) for line in row["text"].split("\n")]
         source = "\n".join(lines_within(lines, self.max_source_words))
-        sentences = [sentence for sentence in SENTENCE_END.split(source) if is_plain(sentence)]
+        sentences = plain_sentences(source)
         if len(source.split()) >= self.min_source_words and len(sentences) >= 12:
             chosen = by_overlap(sentences)[: min(self.most, round(self.share * len(sentences)))]
-            yield Pair(self.task, source, " ".join(sentences[index] for index in sorted(chosen)))
+            yield Selection.of(self.task, source, [sentences[index] for index in sorted(chosen)])
 
 
 @dataclass(frozen=True)
 class OracleSentences(Ingredient):
     """A text, and of its own sentences those that say most of its summary, in their order (Nallapati et al. 2017, 2.2).
 
-    For models too small to reword a long text: they learn to choose what a person would tell, and to copy it.
+    For models too small to reword a long text: they learn to choose what a person would tell.
     """
 
     most: int = 8
 
     def pairs(self, row: dict) -> Iterator[Pair]:
         for pair in super().pairs(row):
-            sentences = [sentence for sentence in SENTENCE_END.split(pair.source) if is_plain(sentence)]
+            sentences = plain_sentences(pair.source)
             chosen = oracle(sentences, pair.target, self.most)
             if chosen:
-                yield Pair(self.task, pair.source, " ".join(sentences[index] for index in sorted(chosen)))
+                yield Selection.of(self.task, pair.source, [sentences[index] for index in sorted(chosen)])
 
 
 def oracle(sentences: list[str], summary: str, most: int) -> list[int]:

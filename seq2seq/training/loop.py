@@ -122,10 +122,8 @@ def update(
 
 
 def batch_loss(model: PreTrainedModel, group: list[Example]) -> torch.Tensor:
-    inputs = type(group[0]).collate(group, model.config.pad_token_id)
-    on_device = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in inputs.items()}
     with torch.autocast(model.device.type, dtype=torch.bfloat16):
-        return model(**on_device).loss
+        return type(group[0]).loss(model, group)
 
 
 @torch.no_grad()

@@ -51,6 +51,11 @@ class AnsweringRecipe(Recipe):
     max_position_embeddings: int
 
 
+SUMMARY_SEARCH: dict[str, int | float] = {
+    "num_beams": 4, "max_new_tokens": 96, "no_repeat_ngram_size": 3, "length_penalty": 1.0, "quote_beyond": 512,
+}  # fmt: skip
+
+
 FUSION = WritingRecipe(
     name="fusion",
     title="Gloss fusion",
@@ -78,24 +83,24 @@ SUMMARIES = WritingRecipe(
     title="Gloss summaries",
     start="small",
     ingredients=(
-        Ingredient("summarize", "summarization/guardian_rss_standfirst", max_new_words=0.3),
-        Ingredient("summarize", "summarization/scitldr_abstract", max_new_words=0.3),
-        Ingredient("summarize", "summarization/bbc2004_first_sentence", max_new_words=0.25, max_source_words=600),
-        PrincipalSentences("summarize", "plaintext/abc_news_nltk", times=0.5),
+        Ingredient("summarize", "summarization/guardian_rss_standfirst", times=0.3, max_new_words=0.25),
+        Ingredient("summarize", "summarization/scitldr_abstract", times=0.5, max_new_words=0.25),
+        Ingredient(
+            "summarize", "summarization/bbc2004_first_sentence", times=0.5, max_new_words=0.25, max_source_words=600
+        ),
+        PrincipalSentences("summarize", "plaintext/abc_news_nltk", times=0.2),
         OracleSentences("summarize", "longdoc/openstax_section_summary", max_source_words=2800),
-        PrincipalDigest("summarize", "plaintext/openstax_textbooks", times=0.15, max_source_words=2800),
+        PrincipalDigest("summarize", "plaintext/openstax_textbooks", times=0.1, max_source_words=2800),
     ),
     dev=(
         Ingredient("summarize", "summarization/guardian_rss_standfirst"),
-        Ingredient("summarize", "longdoc/openstax_section_summary"),
+        OracleSentences("summarize", "longdoc/openstax_section_summary"),
     ),
     vocab_size=VOCAB_SIZE,
     max_position_embeddings=4096,
-    settings=TrainingSettings(num_steps=2000, learning_rate=4e-4, warmup_steps=100, batch_cost=4600),
+    settings=TrainingSettings(num_steps=2000, learning_rate=2e-4, warmup_steps=50, batch_cost=4600),
     prompts={"summarize": "<summarize>"},
-    generation={
-        "summarize": {"num_beams": 4, "max_new_tokens": 256, "no_repeat_ngram_size": 3, "length_penalty": 1.0},
-    },
+    generation={"summarize": SUMMARY_SEARCH},
 )
 
 PEGASUS = PegasusRecipe(
@@ -139,7 +144,7 @@ SMALL = WritingRecipe(
     generation={
         "fuse": {"num_beams": 1, "max_new_tokens": 192},
         "split": {"num_beams": 1, "max_new_tokens": 192},
-        "summarize": {"num_beams": 4, "max_new_tokens": 96, "no_repeat_ngram_size": 3, "length_penalty": 1.0},
+        "summarize": SUMMARY_SEARCH,
     },
 )
 

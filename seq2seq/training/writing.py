@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from torch import Tensor
+
 from seq2seq.checkpoints.hub import find_file
 from seq2seq.models import BertModel, BigBirdPegasusForConditionalGeneration, EncoderDecoderModel
+from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tokenizers import BertGenerationTokenizer
-from seq2seq.training.batches import Inputs, attention_mask, padded
-from seq2seq.training.data import Pair, mix, read_pairs
+from seq2seq.training.batches import Inputs, attention_mask, loss_of, padded
+from seq2seq.training.choosing import ChoiceExample, to_choose
+from seq2seq.training.data import Pair, Selection, mix, read_pairs
 from seq2seq.training.recipes import PegasusRecipe, WritingRecipe
 from seq2seq.training.vocabulary import train_sentencepiece, transfer_embeddings
 from seq2seq.training.warm_start import is_bert, warm_start, warm_start_pegasus, with_long_encoder
@@ -40,6 +44,10 @@ class PairExample:
         return len(self.target_ids)
 
     @classmethod
+    def loss(cls, model: PreTrainedModel, examples: Sequence[PairExample]) -> Tensor:
+        return loss_of(model, cls.collate(examples, model.config.pad_token_id))
+
+    @classmethod
     def collate(cls, examples: Sequence[PairExample], pad: int) -> Inputs:
         sources = [example.source_ids for example in examples]
         return {
@@ -50,9 +58,12 @@ class PairExample:
         }
 
 
+WritingExample = PairExample | ChoiceExample
+
+
 def prepare(
     recipe: WritingRecipe, data: Path, start: Path, folder: Path
-) -> tuple[GeneratesFromSource, list[PairExample], list[PairExample]]:
+) -> tuple[GeneratesFromSource, list[WritingExample], list[WritingExample]]:
     """The model to start from, and the training and dev examples."""
     tokenizer = vocabulary(recipe, data, start, folder / VOCABULARY_FILE)
     model = initial_model(recipe, tokenizer, start)
@@ -106,17 +117,17 @@ def from_bert(recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, bert: P
 
 def training_examples(
     recipe: WritingRecipe, data: Path, tokenizer: BertGenerationTokenizer, limit: int
-) -> list[PairExample]:
+) -> list[WritingExample]:
     pairs = mix(data, recipe.ingredients, recipe.settings.seed)
     return encoded(pairs, recipe, tokenizer, limit)
 
 
 def dev_examples(
     recipe: WritingRecipe, data: Path, tokenizer: BertGenerationTokenizer, limit: int
-) -> list[PairExample]:
+) -> list[WritingExample]:
     """Some of each dev set, each set under a name of its own."""
     chance = random.Random(recipe.settings.seed)
-    examples: list[PairExample] = []
+    examples: list[WritingExample] = []
     for ingredient in recipe.dev:
         pairs = read_pairs(data, ingredient, "dev")
         some = chance.sample(pairs, min(DEV_PAIRS, len(pairs)))
@@ -127,12 +138,14 @@ def dev_examples(
 
 def encoded(
     pairs: list[Pair], recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, limit: int
-) -> list[PairExample]:
+) -> list[WritingExample]:
     to_ids, eos = tokenizer.sp_model.encode, tokenizer.eos_token_id
     return [encode(pair, to_ids, recipe.prompts[pair.task], eos, limit) for pair in pairs]
 
 
-def encode(pair: Pair, to_ids: Callable[[str], list[int]], prompt: str, eos: int, limit: int) -> PairExample:
-    """The prompt and the source, cut to the limit; the target and its end."""
+def encode(pair: Pair, to_ids: Callable[[str], list[int]], prompt: str, eos: int, limit: int) -> WritingExample:
+    """The prompt and the source, cut to the limit; the target and its end, or what to choose."""
     source = to_ids(f"{prompt} {pair.source}")[:limit]
+    if isinstance(pair, Selection):
+        return to_choose(pair, source, to_ids)
     return PairExample(pair.task, source, [*to_ids(pair.target)[: MAX_TARGET_TOKENS - 1], eos])

@@ -96,7 +96,8 @@ def test_the_oracle_chooses_what_says_most_of_the_summary_and_no_more():
     assert oracle(sentences, "Xylophones!", most=8) == []
     row = {"source": " ".join(sentences), "target": summary}
     (pair,) = OracleSentences("summarize", "x").pairs(row)
-    assert pair == Pair("summarize", row["source"], f"{sentences[1]} {sentences[2]}")
+    assert (pair.source, pair.chosen) == (row["source"], (sentences[1], sentences[2]))
+    assert pair.target == f"{sentences[1]} {sentences[2]}"
     assert list(OracleSentences("summarize", "x").pairs(row | {"target": "Xylophones!"})) == []
 
 
