@@ -12,12 +12,13 @@ library (its version 5, itself after the beam search of T5X), so that the same t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import BoolTensor, Generator, LongTensor, Tensor
 
-from seq2seq.generation.sampling import ScoreRules
+from seq2seq.generation.sampling import LogitsProcessor, ScoreRules
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import AlternativesLog, GenerateOutput, Step
 
@@ -78,15 +79,16 @@ class BeamSearch:
         config: GenerationConfig,
         generator: Generator | None = None,
         num_alternatives: int | None = None,
+        logits_processor: Sequence[LogitsProcessor] = (),
     ) -> None:
-        """`start_ids` is B*K t: each source's K times over; `num_alternatives` as in `generate_steps`."""
+        """`start_ids` is B*K t: each source's K times over; the others as in `generate_steps`."""
         self.done = False
         self._config = config
         self._generator = generator
         self._num_beams = config.num_beams
         self._start_length = self._length = start_ids.shape[1]
         self._limit = config.length_limit(self._start_length)
-        self._rules = ScoreRules(config, self._start_length)
+        self._rules = ScoreRules(config, self._start_length, logits_processor)
         self._eos_ids = torch.tensor(config.eos_ids, dtype=torch.long)
         self._scores: list[Tensor] = []
 

@@ -6,7 +6,7 @@ which holds no model; the model is only a `NextToken`, which holds no search. Th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -14,6 +14,7 @@ from torch import Generator, LongTensor, Tensor
 
 from seq2seq.generation.beam import BeamSearch
 from seq2seq.generation.greedy import GreedySearch
+from seq2seq.generation.sampling import LogitsProcessor
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import GenerateOutput, Step
 
@@ -35,9 +36,10 @@ def generate(
     config: GenerationConfig,
     *,
     generator: Generator | None = None,
+    logits_processor: Sequence[LogitsProcessor] = (),
 ) -> GenerateOutput:
     """Generate to the end. Arguments and errors are those of `generate_steps`."""
-    *_, search = _advancing(next_token, start_ids, config, generator, num_alternatives=None)
+    *_, search = _advancing(next_token, start_ids, config, generator, None, logits_processor)
     return search.output()
 
 
@@ -49,6 +51,7 @@ def generate_steps(
     *,
     generator: Generator | None = None,
     num_alternatives: int | None = 0,
+    logits_processor: Sequence[LogitsProcessor] = (),
 ) -> Iterator[Step]:
     """Generate, and yield where the run stands after every token; the last step carries the output.
 
@@ -59,11 +62,12 @@ def generate_steps(
         generator: where draws come from, on the model's device; torch's global one for None.
         num_alternatives: how many of the likeliest tokens to record at each place; 0 records only the
             log-probability of the chosen one, None not even that.
+        logits_processor: rules of the caller's, which change the scores after the config's own.
 
     Raises:
         ValueError: for a config or start tokens that cannot be generated from.
     """
-    for search in _advancing(next_token, start_ids, config, generator, num_alternatives):
+    for search in _advancing(next_token, start_ids, config, generator, num_alternatives, logits_processor):
         yield search.step()
 
 
@@ -73,6 +77,7 @@ def _advancing(
     config: GenerationConfig,
     generator: Generator | None,
     num_alternatives: int | None,
+    logits_processor: Sequence[LogitsProcessor],
 ) -> Iterator[GreedySearch | BeamSearch]:
     config.validate()
     if start_ids.dim() != 2 or start_ids.shape[1] == 0:
@@ -83,7 +88,7 @@ def _advancing(
     search_type = BeamSearch if config.num_beams > 1 else GreedySearch
     width = max(config.num_beams, config.num_return_sequences)
     rows = torch.arange(len(start_ids)).repeat_interleave(width)
-    search = search_type(start_ids.cpu()[rows], config, generator, num_alternatives)
+    search = search_type(start_ids.cpu()[rows], config, generator, num_alternatives, logits_processor)
     logits = next_token(start_ids)
     if width > 1:
         next_token.reorder(rows)

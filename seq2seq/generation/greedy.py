@@ -6,10 +6,12 @@ row. No model inside.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Generator, LongTensor, Tensor
 
-from seq2seq.generation.sampling import ScoreRules
+from seq2seq.generation.sampling import LogitsProcessor, ScoreRules
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import AlternativesLog, GenerateOutput, Step
 
@@ -28,15 +30,16 @@ class GreedySearch:
         config: GenerationConfig,
         generator: Generator | None = None,
         num_alternatives: int | None = None,
+        logits_processor: Sequence[LogitsProcessor] = (),
     ) -> None:
-        """`start_ids` is N t; `num_alternatives` as in `generate_steps`."""
+        """`start_ids` is N t; the others as in `generate_steps`."""
         num_rows, start_length = start_ids.shape
         limit = config.length_limit(start_length)
         num_steps = limit - start_length
         self.done = False
         self._config = config
         self._generator = generator
-        self._rules = ScoreRules(config, start_length)
+        self._rules = ScoreRules(config, start_length, logits_processor)
         self._start_length = self._length = start_length
         self._eos_ids = torch.tensor(config.eos_ids, dtype=torch.long)
         self._pad_id = config.padding_id

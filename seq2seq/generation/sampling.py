@@ -11,7 +11,7 @@ al. 2019 (CTRL, section 4.1); no repeated n-grams, Paulus et al. 2018.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +21,8 @@ from seq2seq.generation.settings import GenerationConfig
 
 RULED_OUT = -float("inf")
 
+LogitsProcessor = Callable[[LongTensor, Tensor], Tensor]  # tokens (N t) and scores (N V) -> scores (N V)
+
 
 @dataclass(frozen=True)
 class ScoreRules:
@@ -28,6 +30,7 @@ class ScoreRules:
 
     config: GenerationConfig
     start_length: int
+    processors: Sequence[LogitsProcessor] = ()  # rules from outside
 
     def __call__(self, tokens: LongTensor, scores: Tensor) -> Tensor:
         """N V: the scores of the token after `tokens` (N t, on any device), under every rule."""
@@ -39,6 +42,8 @@ class ScoreRules:
             scores = forbid_repeated_ngrams(scores, tokens.to(scores.device), config.no_repeat_ngram_size)
         if config.eos_ids and length < config.length_floor(self.start_length):
             scores = forbid(scores, config.eos_ids)
+        for processor in self.processors:
+            scores = processor(tokens, scores)
         if config.forced_bos_token_id is not None and length == 1:
             scores = force(scores, (config.forced_bos_token_id,))
         if config.forced_eos_ids and length == config.length_limit(self.start_length) - 1:

@@ -7,7 +7,7 @@ it has seen, and from a source that is encoded once.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from seq2seq.config import PretrainedConfig, take_hub_options
 from seq2seq.generation.cache import KeyValueCache
 from seq2seq.generation.generate import generate, generate_steps
 from seq2seq.generation.likelihood import log_probabilities
+from seq2seq.generation.sampling import LogitsProcessor
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import GenerateOutput, Step
 from seq2seq.models.pretrained import PreTrainedModel
@@ -120,12 +121,16 @@ class Generates(PreTrainedModel):
         generation_config: GenerationConfig | None = None,
         generator: torch.Generator | None = None,
         num_alternatives: int = 0,
+        logits_processor: Sequence[LogitsProcessor] = (),
         **options: Any,
     ) -> Iterator[Step]:
         """One Step a token, as it is decided; stop iterating to stop generating. Arguments as in `generate`."""
         config, inputs = self.settle(generation_config, options)
         start_ids, next_token = self.start(input_ids, attention_mask, config, inputs)
-        return generate_steps(next_token, start_ids, config, generator=generator, num_alternatives=num_alternatives)
+        return generate_steps(
+            next_token, start_ids, config,
+            generator=generator, num_alternatives=num_alternatives, logits_processor=logits_processor,
+        )  # fmt: skip
 
     def generate(
         self,
@@ -133,6 +138,7 @@ class Generates(PreTrainedModel):
         attention_mask: Tensor | None = None,
         generation_config: GenerationConfig | None = None,
         generator: torch.Generator | None = None,
+        logits_processor: Sequence[LogitsProcessor] = (),
         **options: Any,
     ) -> Tensor | GenerateOutput:
         """Token ids (B * num_return_sequences, T), beginning with the start token, padded after the end.
@@ -141,12 +147,13 @@ class Generates(PreTrainedModel):
             input_ids: (B S) and attention_mask (B S): the source, or for a lone decoder the prompt (padded left).
             generation_config: instead of the model's own; single settings override it by name (num_beams=5 ...).
             generator: the source of chance where do_sample is on.
+            logits_processor: rules of the caller's, which change the scores (N V) behind the tokens so far (N t).
             options: settings by name, and inputs of the forward pass (inputs_embeds, encoder_outputs ...).
         Returns: the ids, or with `return_dict_in_generate` a GenerateOutput.
         """
         config, inputs = self.settle(generation_config, options)
         start_ids, next_token = self.start(input_ids, attention_mask, config, inputs)
-        output = generate(next_token, start_ids, config, generator=generator)
+        output = generate(next_token, start_ids, config, generator=generator, logits_processor=logits_processor)
         return output if config.return_dict_in_generate else output.sequences.to(self.device)
 
     def log_probabilities(

@@ -23,6 +23,11 @@ class Source:
     tokens: tuple[Token, ...]  # of input_ids, with spans in `text`
     num_cut_tokens: int
 
+    @property
+    def text_ids(self) -> list[int]:
+        """Those of `input_ids` that stand for text of the visitor's."""
+        return [token_id for token_id, token in zip(self.input_ids, self.tokens, strict=True) if not token.special]
+
 
 def clean(text: str) -> str:
     """Without control characters, lone surrogates and white space around it.

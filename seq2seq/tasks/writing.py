@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -17,10 +18,12 @@ import torch
 
 from seq2seq.attention.tape import recording
 from seq2seq.config import PretrainedConfig
+from seq2seq.generation.sampling import LogitsProcessor
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import Step
 from seq2seq.models.generating import first_token, generation_defaults
 from seq2seq.models.source import GeneratesFromSource
+from seq2seq.tasks.copying import NamesFromSource, Pieces
 from seq2seq.tasks.output import choices_of, plain_text, special_token, target_tokens
 from seq2seq.tasks.parameters import task_parameters
 from seq2seq.tasks.quoting import fair_length, quote
@@ -34,7 +37,7 @@ NUM_ALTERNATIVES = 5
 BATCH_SIZE = 16  # sources written side by side
 IN_SECTIONS: frozenset[Task] = frozenset({"summarize"})
 QUOTED: frozenset[Task] = frozenset({"summarize"})  # tasks whose output may be sentences of the source
-NOT_OF_THE_SEARCH = ("prefix", "quote_beyond")  # of what config.json says of a task
+NOT_OF_THE_SEARCH = ("prefix", "quote_beyond", "names_from_source")  # of what config.json says of a task
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,17 @@ class Writer:
         beyond = task_parameters(self.model.config).get(task, {}).get("quote_beyond")
         return beyond is not None and self.num_tokens(task, clean(text)) > beyond
 
+    @cached_property
+    def pieces(self) -> Pieces:
+        return Pieces(self.tokenizer)
+
+    def rules(self, task: Task, sources: Sequence[Source]) -> list[LogitsProcessor]:
+        """What the search is held to beside its settings, where config.json says so: to the sources' names."""
+        if not task_parameters(self.model.config).get(task, {}).get("names_from_source"):
+            return []
+        texts = [self.tokenizer.decode(source.text_ids) for source in sources]
+        return [NamesFromSource(self.pieces, texts)]
+
     def generation_config(self, task: Task, settings: GenerationSettings) -> GenerationConfig:
         """The visitor's choices over the checkpoint's for the task, over its general ones.
 
@@ -124,7 +138,7 @@ def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | 
     else:
         config = writer.generation_config(task, settings)
         generator = torch.Generator().manual_seed(settings.seed)
-        growing = (write_section(writer, writer.source(task, part), config, generator) for part in parts)
+        growing = (write_section(writer, task, part, config, generator) for part in parts)
     finished: tuple[Section, ...] = ()
     for snapshots in growing:
         for section, is_finished in snapshots:
@@ -148,15 +162,17 @@ def quoted(writer: Writer, task: Task, parts: Sequence[str], settings: Generatio
 
 
 def write_section(
-    writer: Writer, source: Source, config: GenerationConfig, generator: torch.Generator
+    writer: Writer, task: Task, text: str, config: GenerationConfig, generator: torch.Generator
 ) -> Iterator[tuple[Section, bool]]:
     """The section as it grows by a token, and whether it is finished."""
     started = time.monotonic()
+    source = writer.source(task, text)
     steps = writer.model.generate_steps(
         torch.tensor([source.input_ids], device=writer.model.device),
         generation_config=config,
         generator=generator,
         num_alternatives=NUM_ALTERNATIVES,
+        logits_processor=writer.rules(task, [source]),
     )
     for step in steps:
         yield section_of(writer.tokenizer, source, step, time.monotonic() - started), step.output is not None
@@ -182,14 +198,11 @@ def write_batch(
     """The finished output of every text, sections of all of them written side by side; or why there is none."""
     settings = settings or GenerationSettings()
     plans = [plan_or_error(writer, task, text, settings) for text in texts]
-    rows = [
-        torch.tensor(writer.source(task, part).input_ids)
-        for plan in plans
-        if isinstance(plan, Plan) and not plan.quotes
-        for part in plan.parts
+    sources = [
+        writer.source(task, part) for plan in plans if isinstance(plan, Plan) and not plan.quotes for part in plan.parts
     ]
-    batches = [rows[start : start + BATCH_SIZE] for start in range(0, len(rows), BATCH_SIZE)]
-    written = (output for batch in batches for output in generate_rows(writer, task, batch, settings))
+    batches = [sources[start : start + BATCH_SIZE] for start in range(0, len(sources), BATCH_SIZE)]
+    written = (output for batch in batches for output in generate_batch(writer, task, batch, settings))
 
     def output(plan: Plan) -> str:
         if plan.quotes:
@@ -214,8 +227,9 @@ def plan_or_error(writer: Writer, task: Task, text: str, settings: GenerationSet
         return error
 
 
-def generate_rows(writer: Writer, task: Task, rows: list[torch.Tensor], settings: GenerationSettings) -> list[str]:
-    """Sources of unequal length (S each) -> their outputs."""
+def generate_batch(writer: Writer, task: Task, sources: Sequence[Source], settings: GenerationSettings) -> list[str]:
+    """Sources of unequal length -> their outputs."""
+    rows = [torch.tensor(source.input_ids) for source in sources]
     lengths = torch.tensor([len(row) for row in rows])
     input_ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=writer.tokenizer.pad_token_id)
     attention_mask = torch.arange(input_ids.shape[1]) < lengths[:, None]
@@ -224,6 +238,7 @@ def generate_rows(writer: Writer, task: Task, rows: list[torch.Tensor], settings
         attention_mask=attention_mask.to(writer.model.device),
         generation_config=writer.generation_config(task, settings),
         generator=torch.Generator().manual_seed(settings.seed),
+        logits_processor=writer.rules(task, sources),
     )
     return [plain_text(writer.tokenizer, row) for row in sequences[:, 1:].tolist()]
 

@@ -53,7 +53,12 @@ class AnsweringRecipe(Recipe):
 
 SUMMARY_SEARCH: dict[str, int | float] = {
     "num_beams": 4, "max_new_tokens": 96, "no_repeat_ngram_size": 3, "length_penalty": 1.0, "quote_beyond": 512,
+    "names_from_source": True,
 }  # fmt: skip
+REWRITING_SEARCH: dict[str, dict[str, int | float]] = {
+    "fuse": {"num_beams": 1, "max_new_tokens": 192, "names_from_source": True},
+    "split": {"num_beams": 4, "max_new_tokens": 192, "names_from_source": True},
+}
 
 
 FUSION = WritingRecipe(
@@ -72,10 +77,7 @@ FUSION = WritingRecipe(
     max_position_embeddings=512,
     settings=TrainingSettings(num_steps=2000, learning_rate=5e-4, warmup_steps=150, batch_cost=4400),
     prompts={"fuse": "<fuse>", "split": "<split>"},
-    generation={
-        "fuse": {"num_beams": 1, "max_new_tokens": 192},
-        "split": {"num_beams": 1, "max_new_tokens": 192},
-    },
+    generation=REWRITING_SEARCH,
 )
 
 SUMMARIES = WritingRecipe(
@@ -141,11 +143,7 @@ SMALL = WritingRecipe(
     max_position_embeddings=512,
     settings=TrainingSettings(num_steps=2000, learning_rate=5e-4, warmup_steps=150, batch_cost=4400),
     prompts={"fuse": "<fuse>", "split": "<split>", "summarize": "<summarize>"},
-    generation={
-        "fuse": {"num_beams": 1, "max_new_tokens": 192},
-        "split": {"num_beams": 1, "max_new_tokens": 192},
-        "summarize": SUMMARY_SEARCH,
-    },
+    generation=REWRITING_SEARCH | {"summarize": SUMMARY_SEARCH},
 )
 
 ANSWERS = AnsweringRecipe(

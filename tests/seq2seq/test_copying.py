@@ -1,0 +1,124 @@
+"""The rule that names and numbers are the source's: what it lets through and rules out, and what then comes out."""
+
+import pytest
+import torch
+
+from seq2seq.tasks import GenerationSettings, write, write_batch
+from seq2seq.tasks.copying import NamesFromSource, Pieces, SourceNames
+from seq2seq.tasks.novelty import novel_facts
+
+TEXT = "Anna Lind-Øst moved to Oslo in 1932. She paid 65,536 zł for “Café №5” and 東京 😀."
+
+
+@pytest.fixture(scope="module")
+def writer(engine):
+    return engine.load("fuse", "taught")
+
+
+@pytest.fixture(scope="module")
+def pieces(writer):
+    return Pieces(writer.tokenizer)
+
+
+def may_write(pieces, writer, source, output):
+    """Whether every piece of `output` is let through behind those before it, and so is an end behind all."""
+    names = SourceNames(pieces, writer.tokenizer.decode(writer.tokenizer(source).input_ids))
+    ids = writer.tokenizer(output).input_ids
+    so_far = b""
+    for token_id in [*ids, writer.tokenizer.eos_token_id]:
+        if not names.allowed(so_far)[token_id]:
+            return False
+        so_far += pieces.contents[token_id]
+    return True
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        TEXT,
+        "anna lind moved, and Oslo paid",
+        "She moved to Oslo and paid 65,536 zł.",
+        "Nothing of this. Never before had words been free.",
+        "Moved: She paid because of Café №5.",
+        "Øst",
+        "OSLO in 65",
+    ],
+)
+def test_words_of_the_source_and_plain_words_may_be_written(pieces, writer, output):
+    assert may_write(pieces, writer, TEXT, output)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "Anna paid 65,537 zł",
+        "in 1933",
+        "in 19",
+        "in 19325",
+        "moved to Osl",
+        "moved to Osloo",
+        "moved to Bergen",
+        "a café née Lind",
+        "東",
+        "paid zl and 😁",
+        "from R2 she moved",
+    ],
+)
+def test_names_numbers_and_letters_that_the_source_lacks_may_not(pieces, writer, output):
+    assert not may_write(pieces, writer, TEXT, output)
+
+
+SHORT = "Anna Lind paid 65,536 zł in Øst."
+
+
+def outputs_at_random(engine, writer, monkeypatch, names_from_source):
+    """What a model that knows nothing draws."""
+    parameters = {task: dict(values) for task, values in writer.model.config.task_specific_params.items()}
+    parameters["fuse"] |= {"names_from_source": names_from_source}
+    monkeypatch.setattr(writer.model.config, "task_specific_params", parameters)
+    for seed in range(25):
+        settings = GenerationSettings(do_sample=True, temperature=3.0, top_k=0, seed=seed, max_new_tokens=40)
+        *_, result = write(writer, "fuse", SHORT, settings)
+        yield result.text
+
+
+def test_no_novel_fact_and_no_broken_letter_is_ever_written(engine, writer, monkeypatch):
+    free = list(outputs_at_random(engine, writer, monkeypatch, names_from_source=False))
+    assert sum(len(novel_facts(SHORT, text)) for text in free) > 25
+    assert any("\N{REPLACEMENT CHARACTER}" in text for text in free)
+    for text in outputs_at_random(engine, writer, monkeypatch, names_from_source=True):
+        whole = text[: text.rfind(" ")]  # the last word may have been cut by the longest output
+        assert [whole[start:end] for start, end in novel_facts(SHORT, whole)] == [], text
+        assert "\N{REPLACEMENT CHARACTER}" not in whole
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_each_text_of_a_batch_is_held_to_its_own_names(writer, monkeypatch, num_beams):
+    prompt = writer.model.config.task_specific_params["fuse"]["prefix"]
+    parameters = {"fuse": {"prefix": prompt, "max_new_tokens": 30, "names_from_source": True}}
+    monkeypatch.setattr(writer.model.config, "task_specific_params", parameters)
+    texts = ["Anna moved to Oslo in 1932.", "Rain fell on 7 bridges in Skarvik.", "Nobody came."]
+    settings = GenerationSettings(num_beams=num_beams)
+    together = write_batch(writer, "fuse", texts, settings)
+    for text, output in zip(texts, together, strict=True):
+        *_, alone = write(writer, "fuse", text, settings)
+        assert output == alone.text
+
+
+def test_where_other_rules_left_nothing_the_scores_stay(pieces, writer):
+    rule = NamesFromSource(pieces, ["Rain fell."])
+    tokens = torch.tensor([[2]])
+    scores = torch.full((1, len(pieces.contents)), -torch.inf)
+    forbidden = writer.tokenizer("Oslo 2").input_ids[-1]
+    scores[0, forbidden] = 0.0
+    assert torch.equal(rule(tokens, scores), scores)
+
+
+def test_beams_of_one_source_share_its_names(pieces, writer):
+    rule = NamesFromSource(pieces, ["He met 3 men.", "He met 2 men."])
+    scores = torch.zeros(4, len(pieces.contents))
+    start = [*writer.tokenizer("he met").input_ids, writer.tokenizer.convert_tokens_to_ids("▁")]
+    ruled = rule(torch.tensor([[2, *start]] * 4), scores)
+    assert torch.equal(ruled[0], ruled[1])
+    assert torch.equal(ruled[2], ruled[3])
+    assert not torch.equal(ruled[0], ruled[2])
