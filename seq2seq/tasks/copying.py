@@ -3,8 +3,7 @@
 A small model that copies "65,536" may write "655536", and of a letter that its vocabulary lacks half of the bytes. But
 what it means stands in the source. So a word that a reader would take for a fact (it has a digit, a letter beyond
 ASCII, or a capital that opens no sentence) may only go on as some word of the source goes on, and only end as one ends.
-What `novelty` counts as novel facts cannot then be written. All is in UTF-8, since a piece may be a single byte of it.
-Knows no models.
+All is in UTF-8, since a piece may be a single byte of it. Knows no models.
 """
 
 from __future__ import annotations
@@ -22,13 +21,16 @@ from seq2seq.tasks.novelty import CONNECTIVES
 from seq2seq.tasks.output import SPACE_MARK
 from seq2seq.tokenizers import Tokenizer
 
-RUN = re.compile(rb"[0-9A-Za-z_\x80-\xff]+")
-ENDING_RUN = re.compile(rb"[0-9A-Za-z_\x80-\xff]*$")
+LETTER = rb"[0-9A-Za-z_\x80-\xff]"
+RUN = re.compile(rb"(?:" + LETTER + rb"|(?<=[0-9])[.,:](?=[0-9]))+")  # a word, or a number with its marks
+ENDING_RUN = re.compile(rb"(?:" + LETTER + rb"|(?<=[0-9])[.,:](?=[0-9]|$))*$")  # "65," may go on as a number
+HEAD = re.compile(LETTER + rb"+")
+NUMBER_MARKS = (b".", b",", b":")
 SENTENCE_BEFORE = re.compile(rb"(?:^|[.!?:\"])\s*$")
 FOREIGN = re.compile(rb"[0-9\x80-\xff]")  # what no word of English has: it has to be copied
 BEYOND_ASCII_PUNCTUATION = re.compile("[\u2000-\u206f]")
 BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
-LOOK_BACK = 48  # tokens; what is written last, name and all, is shorter
+PIECES_BEFORE = 4  # a word: enough to see whether it opens a sentence
 
 
 class Pieces:
@@ -38,21 +40,33 @@ class Pieces:
         special = set(tokenizer.all_special_ids)
         tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
         self.contents = [b"" if index in special else bytes_of(token) for index, token in enumerate(tokens)]
-        heads = [RUN.match(content) for content in self.contents]
+        heads = [HEAD.match(content) for content in self.contents]
         self.is_inside = torch.tensor([head is not None for head in heads])  # V
         self.is_plain = torch.tensor([FOREIGN.search(content) is None for content in self.contents])
         self.is_capital = torch.tensor([content[:1].isupper() for content in self.contents])
-        self.by_run: dict[bytes, list[int]] = defaultdict(list)  # pieces that are a run and nothing else
+        self.inside: dict[bytes, list[int]] = defaultdict(list)  # those that only make a word longer
+        self.closing: dict[bytes, list[int]] = defaultdict(list)  # by their head, those that also end it
         for index, (content, head) in enumerate(zip(self.contents, heads, strict=True)):
-            if head and len(head.group()) == len(content):
-                self.by_run[content].append(index)
+            if content in NUMBER_MARKS or (head and head.group() == content):
+                self.inside[content].append(index)
+            elif head and not HEAD.search(content, head.end()):
+                self.closing[head.group()].append(index)
         openings = {index: RUN.findall(self.contents[index]) for index, head in enumerate(heads) if head is None}
         self.facts_in_openings = {  # of pieces that do not begin inside a word, the words in them that are facts
-            opens_sentence: {
-                index: facts for index, runs in openings.items() if (facts := facts_in(runs, opens_sentence))
-            }
-            for opens_sentence in (False, True)
+            opens: {index: facts for index, runs in openings.items() if (facts := facts_in(runs, opens))}
+            for opens in (False, True)
         }
+
+    def end_of(self, tokens: Sequence[int]) -> bytes:
+        """What the tokens end with: the word that is being written, and a little before it."""
+        start = len(tokens)
+        while start and self._goes_on(self.contents[tokens[start - 1]]):
+            start -= 1
+        return b"".join(self.contents[token] for token in tokens[max(0, start - PIECES_BEFORE) :])
+
+    @staticmethod
+    def _goes_on(content: bytes) -> bool:
+        return not content or content in NUMBER_MARKS or HEAD.match(content) is not None
 
 
 def bytes_of(token: str) -> bytes:
@@ -78,23 +92,24 @@ class SourceNames:
         self._known = set(known_runs(text))
         self._sorted = sorted(self._known)
         self._beginnings = {word[:end] for word in self._known for end in range(1, len(word) + 1)}
-        self._allowed: dict[tuple[bytes, bool], BoolTensor] = {}
+        self._allowed: dict[tuple[bytes, bool, bool], BoolTensor] = {}
         self._openings = {opens: self._allowed_openings(opens) for opens in (False, True)}
 
     def allowed(self, written: bytes) -> BoolTensor:
-        """V: the pieces that may follow."""
+        """V: the pieces that may follow what ends with `written`."""
         run = ENDING_RUN.search(written).group()
         opens_sentence = SENTENCE_BEFORE.search(written[: len(written) - len(run)]) is not None
-        state = run, opens_sentence
+        opens_next = SENTENCE_BEFORE.search(written) is not None
+        state = run, opens_sentence, opens_next
         if state not in self._allowed:
-            self._allowed[state] = self._allowed_after(run, opens_sentence)
+            self._allowed[state] = self._allowed_after(*state)
         return self._allowed[state]
 
-    def _allowed_after(self, run: bytes, opens_sentence: bool) -> BoolTensor:
+    def _allowed_after(self, run: bytes, opens_sentence: bool, opens_next: bool) -> BoolTensor:
         pieces = self._pieces
         fact = is_fact(run, opens_sentence)
-        may_end = not fact or run in self._known
-        ending = self._openings[opens_sentence and not run] & may_end
+        may_end = not fact or run in self._known or run.rstrip(b".,:") in self._known
+        ending = self._openings[opens_next] & may_end
         inside = pieces.is_inside & pieces.is_plain & (not fact)
         if not run and not opens_sentence:
             inside &= ~pieces.is_capital
@@ -102,11 +117,13 @@ class SourceNames:
         return ending | inside
 
     def _continuations(self, run: bytes) -> Iterator[int]:
-        """The pieces that make `run` a longer beginning of a known word."""
+        """The pieces that make `run` a longer beginning of a known word, or all of one."""
         start, stop = bisect_left(self._sorted, run), bisect_left(self._sorted, run + b"\xff")  # UTF-8 has no 0xff
         for word in self._sorted[start:stop]:
-            for end in range(len(run) + 1, len(word) + 1):
-                yield from self._pieces.by_run.get(word[len(run) : end], ())
+            rest = word[len(run) :]
+            for end in range(1, len(rest) + 1):
+                yield from self._pieces.inside.get(rest[:end], ())
+            yield from self._pieces.closing.get(rest, ())
 
     def _allowed_openings(self, opens_sentence: bool) -> BoolTensor:
         """V: the pieces that do not begin inside a word, but those with a fact that begins no known word."""
@@ -139,13 +156,8 @@ class NamesFromSource:
         Where other rules left none of those, all stay as they are.
         """
         beams = len(tokens) // len(self._sources)
-        contents = self._pieces.contents
-        allowed = torch.stack(
-            [
-                self._sources[row // beams].allowed(b"".join(contents[token] for token in last))
-                for row, last in enumerate(tokens[:, -LOOK_BACK:].tolist())
-            ]
-        )
+        ends = [self._pieces.end_of(row) for row in tokens.tolist()]
+        allowed = torch.stack([self._sources[row // beams].allowed(end) for row, end in enumerate(ends)])
         kept = scores.masked_fill(~allowed.to(scores.device), RULED_OUT)
         is_dead = kept.amax(dim=1, keepdim=True) == RULED_OUT
         return torch.where(is_dead, scores, kept)

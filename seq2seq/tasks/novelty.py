@@ -6,6 +6,7 @@ A fusion needs its "and" and a summary its "who": connectives and the like are n
 from __future__ import annotations
 
 import re
+import unicodedata
 
 WORD = re.compile(r"\w+")
 SENTENCE_BEFORE = re.compile(r"(^|[.!?:“\"]\s*)$")
@@ -22,9 +23,18 @@ CONNECTIVES = frozenset(  # with what stands behind an apostrophe
 
 
 def novel_words(source: str, output: str) -> list[tuple[int, int]]:
-    """Where the output's novel words stand: first character, and the one after the last. Case makes no difference."""
-    known = {word.lower() for word in WORD.findall(source)} | CONNECTIVES
-    return [match.span() for match in WORD.finditer(output) if match.group().lower() not in known]
+    """Where the output's novel words stand: first character, and the one after the last.
+
+    Neither case nor the way to write a letter makes a difference: to a SentencePiece model, "ﬁ" and "fi" are one.
+    """
+    known = set(WORD.findall(folded(source))) | CONNECTIVES
+    return [
+        match.span() for match in WORD.finditer(output) if not known.issuperset(WORD.findall(folded(match.group())))
+    ]
+
+
+def folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
 
 
 def novel_facts(source: str, output: str) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import torch
 
@@ -16,10 +17,11 @@ from seq2seq.generation.settings import GenerationConfig
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks.results import Section
 from seq2seq.tasks.sections import sentences_of
-from seq2seq.tasks.source import Source
+from seq2seq.tasks.source import Source, has_words
 from seq2seq.tokenizers import Tokenizer
 
 OPENING_TOKENS = 8
+AT_ONCE = 128  # sentences that are read side by side; a matter of memory only
 TOKENS_PER_ROOT = 14  # see fair_length
 WORDS_OF_A_SENTENCE = range(8, 41)
 
@@ -32,6 +34,14 @@ class Quotable:
     token_ids: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Length:
+    """Of what is quoted, in tokens. A sentence is never cut: one alone may be longer than `most`."""
+
+    wanted: float
+    most: float = inf
+
+
 def fair_length(num_tokens: int) -> int:
     """How many tokens a summary of `num_tokens` should have: 111 for 500, 222 for 4,000.
 
@@ -41,12 +51,12 @@ def fair_length(num_tokens: int) -> int:
 
 
 def quote(
-    model: GeneratesFromSource, tokenizer: Tokenizer, source: Source, config: GenerationConfig, num_tokens: int
+    model: GeneratesFromSource, tokenizer: Tokenizer, source: Source, config: GenerationConfig, length: Length
 ) -> Section:
-    """The likeliest sentences of the source in their order: one, and more as long as that comes nearer `num_tokens`."""
+    """The likeliest sentences of the source in their order: see `choose`."""
     started = time.monotonic()
     sentences = quotable(source.text, tokenizer)
-    chosen = choose(sentences, opening_scores(model, source, sentences, config), num_tokens)
+    chosen = choose(sentences, opening_scores(model, source, sentences, config), length)
     target_ids = [token_id for sentence in chosen for token_id in sentence.token_ids]
     room = model.config.decoder.max_position_embeddings - 1
     return Section(
@@ -61,8 +71,8 @@ def quote(
 
 
 def quotable(text: str, tokenizer: Tokenizer) -> list[Quotable]:
-    """Its sentences of running text; where there are none, whatever stands on its lines."""
-    kept = plain_sentences(text) or list(dict.fromkeys(sentences_of(text)))
+    """Its sentences of running text; where there are none, whatever has words."""
+    kept = plain_sentences(text) or list(filter(has_words, dict.fromkeys(sentences_of(text))))
     rows = tokenizer(kept, add_special_tokens=False).input_ids
     return [Quotable(sentence, tuple(row)) for sentence, row in zip(kept, rows, strict=True)]
 
@@ -74,12 +84,7 @@ def plain_sentences(text: str) -> list[str]:
 
 def is_plain(sentence: str) -> bool:
     """Whether it looks like a sentence of running text, not a heading, a caption, a question or a list."""
-    return (
-        len(sentence.split()) in WORDS_OF_A_SENTENCE
-        and "\n" not in sentence
-        and sentence[:1].isupper()
-        and sentence.endswith(".")
-    )
+    return len(sentence.split()) in WORDS_OF_A_SENTENCE and sentence[:1].isupper() and sentence.endswith(".")
 
 
 def opening_scores(
@@ -90,19 +95,25 @@ def opening_scores(
     lengths = torch.tensor([len(opening) for opening in openings])
     rows = torch.nn.utils.rnn.pad_sequence(openings, batch_first=True)
     input_ids = torch.tensor([source.input_ids], device=model.device)
-    found = model.log_probabilities(input_ids, rows, config).cpu()
+    encoder_outputs = model.encode(input_ids, None)
+    found = torch.cat(
+        [
+            model.log_probabilities(input_ids, some, config, encoder_outputs=encoder_outputs).cpu()
+            for some in rows.split(AT_ONCE)
+        ]
+    )
     is_own = torch.arange(rows.shape[1]) < lengths[:, None]
     return ((found * is_own).sum(dim=1) / lengths).tolist()
 
 
-def choose(sentences: Sequence[Quotable], scores: Sequence[float], num_tokens: int) -> list[Quotable]:
-    """The best, one at least, as long as each brings the sum of their lengths nearer to `num_tokens`."""
+def choose(sentences: Sequence[Quotable], scores: Sequence[float], length: Length) -> list[Quotable]:
+    """The best, one at least, as long as each brings the sum of their tokens nearer to the length wanted."""
     best, *others = sorted(range(len(sentences)), key=scores.__getitem__, reverse=True)
-    chosen, length = [best], len(sentences[best].token_ids)
+    chosen, so_far = [best], len(sentences[best].token_ids)
     for index in others:
         own = len(sentences[index].token_ids)
-        if length + own / 2 > num_tokens:
+        if so_far + own / 2 > length.wanted or so_far + own > length.most:
             break
         chosen.append(index)
-        length += own
+        so_far += own
     return [sentences[index] for index in sorted(chosen)]

@@ -141,16 +141,17 @@ class Generated:
 
     @property
     def num_finished_sections(self) -> int:
-        return len(self.sections) - (not self.finished)
+        """What is quoted is there at once: its last section is never a growing one."""
+        return len(self.sections) - (not self.finished and not self.quoted)
 
     @property
     def seconds_left(self) -> float | None:
         """Until the run ends, if its sections go on taking as long as those before; None while there is none before."""
-        *before, current = self.sections
+        before, growing = self.sections[: self.num_finished_sections], self.sections[self.num_finished_sections :]
         if not before:
             return None
         each = sum(section.seconds for section in before) / len(before)
-        return max(0.0, each * (self.num_sections - len(before)) - current.seconds)
+        return max(0.0, each * (self.num_sections - len(before)) - sum(section.seconds for section in growing))
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,9 @@ WITHIN_SENTENCE = (
     Seam(re.compile(r".{8}", re.DOTALL), 1.0),
     Seam(re.compile(r".", re.DOTALL), 1.0),
 )
+NARROWEST = 30  # characters to which anybody wraps
+WRAPPED = 0.75  # of the longest line: one that is as long has been wrapped
+OPEN_ENDS = ",;–—-(\"'“‘"
 BEFORE_HEADING = 0.0
 AFTER_HEADING = 0.9  # it would stand alone at a section's end
 
@@ -119,9 +122,27 @@ def pieces_of(text: str, room: int, size: Callable[[str], int]) -> Iterator[Piec
 
 
 def sentences_of(text: str) -> list[str]:
-    """Without the white space around them. The end of a line ends one."""
-    parts = (part.strip() for line in text.split("\n") for part in cut_behind(SENTENCE.pattern, line))
+    """Without the white space around them, those of wrapped lines in one line."""
+    parts = (part.strip() for line in unwrapped(text) for part in cut_behind(SENTENCE.pattern, line))
     return [part for part in parts if part]
+
+
+def unwrapped(text: str) -> Iterator[str]:
+    """The lines of a text as whoever wrote it saw them: one that was only wrapped goes on where it left off.
+
+    That is one that ends in no stop and fills its paragraph's width, or before one that begins with a small letter.
+    """
+    for paragraph in PARAGRAPH.pattern.split(text):
+        lines = [" ".join(line.split()) for line in paragraph.split("\n")]
+        full = max(NARROWEST, WRAPPED * max(map(len, lines)))
+        so_far = ""
+        for line, following in zip(lines, [*lines[1:], ""], strict=True):
+            so_far = f"{so_far} {line}".strip()
+            is_open = line[-1:].isalnum() or line[-1:] in OPEN_ENDS
+            if following and is_open and len(line) >= (NARROWEST if following[0].islower() else full):
+                continue
+            yield so_far
+            so_far = ""
 
 
 def cost_between(paragraph: str, following: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seq2seq.tasks.output import LINE_BREAK, line_break_id, special_token
@@ -59,10 +60,7 @@ def has_words(text: str) -> bool:
 
 def read_source(text: str, prompt: str, tokenizer: Tokenizer, limit: int) -> Source:
     """`text` is clean; `prompt` is what the checkpoint was taught to find before a text of this task, or empty."""
-    sent, origins = prompt + text, range(len(prompt) + len(text) + 1)
-    if line_break_id(tokenizer) is not None:
-        sent, origins = with_line_breaks(sent)
-    num_tokens = len(tokenizer(sent).input_ids)
+    sent, origins = as_sent(prompt + text, tokenizer)
     encoded = tokenizer(sent, truncation=True, max_length=limit, return_offsets_mapping=True)
     special = set(tokenizer.all_special_ids)
     ahead = len(prompt)
@@ -70,7 +68,17 @@ def read_source(text: str, prompt: str, tokenizer: Tokenizer, limit: int) -> Sou
         source_token(token_id, origins[start] - ahead, origins[end] - ahead, text, tokenizer, token_id in special)
         for token_id, (start, end) in zip(encoded.input_ids, encoded.offset_mapping, strict=True)
     )
-    return Source(text, tuple(encoded.input_ids), tokens, num_tokens - len(tokens))
+    return Source(text, tuple(encoded.input_ids), tokens, num_tokens(text, prompt, tokenizer) - len(tokens))
+
+
+def num_tokens(text: str, prompt: str, tokenizer: Tokenizer) -> int:
+    """Of the whole text behind the prompt, whether or not a model reads as many."""
+    return len(tokenizer(as_sent(prompt + text, tokenizer)[0]).input_ids)
+
+
+def as_sent(text: str, tokenizer: Tokenizer) -> tuple[str, Sequence[int]]:
+    """With line breaks where the vocabulary has them, and where each of its characters, and its end, is from."""
+    return (text, range(len(text) + 1)) if line_break_id(tokenizer) is None else with_line_breaks(text)
 
 
 def with_line_breaks(text: str) -> tuple[str, list[int]]:

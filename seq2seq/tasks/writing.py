@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from math import inf
 from typing import Any
 
 import torch
@@ -26,10 +27,10 @@ from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks.copying import NamesFromSource, Pieces
 from seq2seq.tasks.output import choices_of, plain_text, special_token, target_tokens
 from seq2seq.tasks.parameters import task_parameters
-from seq2seq.tasks.quoting import fair_length, quote
+from seq2seq.tasks.quoting import Length, fair_length, quote
 from seq2seq.tasks.results import Generated, GenerationSettings, InputError, Section, Task, TokenCount
 from seq2seq.tasks.sections import joined, sections
-from seq2seq.tasks.source import Source, clean, has_words, read_source
+from seq2seq.tasks.source import Source, clean, has_words, num_tokens, read_source
 from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import AttentionKind, AttentionRecord
 
@@ -57,7 +58,7 @@ class Writer:
 
     def num_tokens(self, task: Task, text: str) -> int:
         """Of the whole text, the prompt included, whether or not it fits."""
-        return len(self.tokenizer(prompt_of(self.model.config, task) + text).input_ids)
+        return num_tokens(text, prompt_of(self.model.config, task), self.tokenizer)
 
     def parts(self, task: Task, text: str) -> list[str]:
         """The texts to write for, one after the other: the text itself, or the sections of it that have words."""
@@ -103,17 +104,13 @@ class Writer:
         base = self.model.generation_config or generation_defaults(self.model.config)
         merged = base.merged(**generation_of(self.model.config, task)).merged(**settings.overrides())
         room = self.model.config.decoder.max_position_embeddings - 1
-        wanted = merged.max_new_tokens or merged.max_length or room
-        config = merged.merged(max_new_tokens=min(wanted, room))
-        if (config.min_new_tokens or 0) > config.max_new_tokens:
-            raise InputError(
-                f"min_new_tokens is {config.min_new_tokens}, more than max_new_tokens, which is "
-                f"{config.max_new_tokens}. Lower the one or raise the other."
-            )
+        wanted = merged.max_length if merged.max_new_tokens is None else merged.max_new_tokens
+        config = merged.merged(max_new_tokens=room if wanted is None else min(wanted, room))
         try:
             config.validate()
         except ValueError as error:
             raise InputError(str(error)) from error
+        refuse_crossed(config.min_new_tokens or 0, config.max_new_tokens)
         return config
 
 
@@ -137,7 +134,7 @@ def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | 
         growing = ([(section, True)] for section in quoted(writer, task, parts, settings))
     else:
         config = writer.generation_config(task, settings)
-        generator = torch.Generator().manual_seed(settings.seed)
+        generator = torch.Generator(writer.model.device).manual_seed(settings.seed)
         growing = (write_section(writer, task, part, config, generator) for part in parts)
     finished: tuple[Section, ...] = ()
     for snapshots in growing:
@@ -150,15 +147,25 @@ def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | 
 def quoted(writer: Writer, task: Task, parts: Sequence[str], settings: GenerationSettings) -> Iterator[Section]:
     """Of each part of a text the sentences that sum it up; a part's share of all of them is its share of the text.
 
-    Of the settings, the shortest and the longest output are heeded.
+    Of the settings, the shortest and the longest output are heeded, as far as whole sentences allow.
     """
+    least, most = settings.min_new_tokens or 0, inf if settings.max_new_tokens is None else settings.max_new_tokens
+    refuse_crossed(least, most)
     config = writer.generation_config(task, GenerationSettings())
-    sources = [writer.source(task, part) for part in parts]
-    whole = sum(len(source.input_ids) for source in sources)
-    for source in sources:
-        wanted = round(fair_length(whole) * len(source.input_ids) / whole)
-        wanted = max(settings.min_new_tokens or 0, min(wanted, settings.max_new_tokens or wanted))
-        yield quote(writer.model, writer.tokenizer, source, config, wanted)
+    fair = fair_length(sum(writer.num_tokens(task, part) for part in parts))
+    whole = sum(map(len, parts))
+    for part in parts:
+        length = Length(max(least, min(most, fair * len(part) / whole)), most)
+        yield quote(writer.model, writer.tokenizer, writer.source(task, part), config, length)
+
+
+def refuse_crossed(least: float, most: float) -> None:
+    """Raises: InputError where the shortest output is longer than the longest."""
+    if least > most:
+        raise InputError(
+            f"The shortest output (min_new_tokens) is {least:,} tokens, more than the longest (max_new_tokens), which "
+            f"is {most:,}. Lower the one or raise the other."
+        )
 
 
 def write_section(
@@ -237,7 +244,7 @@ def generate_batch(writer: Writer, task: Task, sources: Sequence[Source], settin
         input_ids.to(writer.model.device),
         attention_mask=attention_mask.to(writer.model.device),
         generation_config=writer.generation_config(task, settings),
-        generator=torch.Generator().manual_seed(settings.seed),
+        generator=torch.Generator(writer.model.device).manual_seed(settings.seed),
         logits_processor=writer.rules(task, sources),
     )
     return [plain_text(writer.tokenizer, row) for row in sequences[:, 1:].tolist()]

@@ -42,13 +42,7 @@ def digits_like(number: str, chance: random.Random) -> str:
 
 def made_up(chance: random.Random) -> str:
     """A word that looks like a name, mostly with marked letters; one in another script; an identifier; or a sign."""
-    kinds = (
-        latin_name,
-        foreign_name,
-        identifier,
-        lambda chance: "".join(chance.choices(SIGNS, k=chance.randint(1, 3))),
-    )
-    return chance.choices(kinds, (6, 2, 1, 1))[0](chance)
+    return chance.choices((latin_name, foreign_name, identifier, signs), (6, 2, 1, 1))[0](chance)
 
 
 def latin_name(chance: random.Random) -> str:

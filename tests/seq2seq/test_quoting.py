@@ -7,7 +7,7 @@ import torch
 
 from seq2seq.models import EncoderDecoderModel
 from seq2seq.tasks import GenerationSettings, InputError, Writer, attention, write, write_batch
-from seq2seq.tasks.quoting import Quotable, choose, fair_length, is_plain, quotable
+from seq2seq.tasks.quoting import Length, Quotable, choose, fair_length, is_plain, quotable
 from seq2seq.tasks.sections import sentences_of
 from seq2seq.tasks.writing import prompt_of
 
@@ -89,10 +89,12 @@ def test_a_long_text_is_quoted_by_sections(narrow):
         assert all(sentence in section.source_text for sentence in sentences_of(section.text))
 
 
-def test_lengths_that_a_visitor_asks_for_are_kept(writer):
+def test_lengths_that_a_visitor_asks_for_are_kept_by_whole_sentences(writer):
     short, long = quote_of(writer, TEXT, max_new_tokens=5), quote_of(writer, TEXT, min_new_tokens=500)
     assert short.text in SENTENCES
     assert long.text == " ".join(SENTENCES)
+    with pytest.raises(InputError, match="shortest output .* more than the longest"):
+        quote_of(writer, TEXT, min_new_tokens=50, max_new_tokens=20)
 
 
 def test_a_batch_quotes_what_each_text_quotes_alone(writer):
@@ -157,10 +159,17 @@ def sentence(text, num_tokens):
 
 def test_sentences_are_taken_as_long_as_that_comes_nearer_the_length():
     sentences = [sentence("a", 10), sentence("b", 10), sentence("c", 30)]
-    assert [each.text for each in choose(sentences, [-1, -3, -2], 1)] == ["a"]
-    assert [each.text for each in choose(sentences, [-1, -3, -2], 20)] == ["a"]
-    assert [each.text for each in choose(sentences, [-1, -3, -2], 26)] == ["a", "c"]
-    assert [each.text for each in choose(sentences, [-3, -1, -2], 100)] == ["a", "b", "c"]
+    assert [each.text for each in choose(sentences, [-1, -3, -2], Length(1))] == ["a"]
+    assert [each.text for each in choose(sentences, [-1, -3, -2], Length(20))] == ["a"]
+    assert [each.text for each in choose(sentences, [-1, -3, -2], Length(26))] == ["a", "c"]
+    assert [each.text for each in choose(sentences, [-3, -1, -2], Length(100))] == ["a", "b", "c"]
+
+
+def test_a_longest_output_is_not_passed_but_by_one_sentence_alone():
+    sentences = [sentence("a", 10), sentence("b", 10)]
+    assert [each.text for each in choose(sentences, [-1, -2], Length(16, most=19))] == ["a"]
+    assert [each.text for each in choose(sentences, [-1, -2], Length(16, most=20))] == ["a", "b"]
+    assert [each.text for each in choose(sentences, [-1, -2], Length(5, most=5))] == ["a"]
 
 
 def test_a_summary_grows_slower_than_its_text():
@@ -183,3 +192,26 @@ def test_headings_lists_and_questions_are_no_plain_sentences(writer):
 
 def test_sentences_end_at_stops_and_at_line_ends():
     assert sentences_of("Dr. Ray left. He ran\n\n  far. ") == ["Dr. Ray left.", "He ran", "far."]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "The mayor of the town, who had backed the plan\nfrom the start, said that nobody would be\nasked to pay. "
+            "He then left.",
+            ["The mayor of the town, who had backed the plan from the start, said that nobody would be asked to pay.",
+             "He then left."],
+        ),
+        ("The bridge\nIt was built in 1932, and closed in the spring of that very year.",
+         ["The bridge", "It was built in 1932, and closed in the spring of that very year."]),
+        ("one\n\ntwo", ["one", "two"]),
+        ("milk\neggs\nflour", ["milk", "eggs", "flour"]),
+    ],
+)  # fmt: skip
+def test_wrapped_lines_are_joined_and_others_are_not(text, expected):
+    assert sentences_of(text) == expected
+
+
+def test_lines_without_letters_are_never_quoted(writer):
+    assert quote_of(writer, "\u200f\nשלום עולם, נעים מאוד\n\ufeff").text == "שלום עולם, נעים מאוד"
