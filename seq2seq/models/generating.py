@@ -19,7 +19,6 @@ from seq2seq.checkpoints.hub import find_file, read_json
 from seq2seq.config import PretrainedConfig, take_hub_options
 from seq2seq.generation.cache import KeyValueCache
 from seq2seq.generation.generate import generate, generate_steps
-from seq2seq.generation.likelihood import log_probabilities
 from seq2seq.generation.sampling import LogitsProcessor
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import GenerateOutput, Step
@@ -155,21 +154,6 @@ class Generates(PreTrainedModel):
         start_ids, next_token = self.start(input_ids, attention_mask, config, inputs)
         output = generate(next_token, start_ids, config, generator=generator, logits_processor=logits_processor)
         return output if config.return_dict_in_generate else output.sequences.to(self.device)
-
-    def log_probabilities(
-        self,
-        input_ids: Tensor,
-        continuations: Tensor,
-        generation_config: GenerationConfig | None = None,
-        **options: Any,
-    ) -> Tensor:
-        """How likely it is to write each token of M continuations (M K) of one source (1 S) behind those before it.
-
-        Log-probabilities (M K). Other arguments as in `generate`; of the settings, only the special tokens matter.
-        """
-        config, inputs = self.settle(generation_config, options)
-        start_ids, next_token = self.start(input_ids, None, config, inputs)
-        return log_probabilities(next_token, start_ids, continuations)
 
     def settle(
         self, given: GenerationConfig | None, options: dict[str, Any]

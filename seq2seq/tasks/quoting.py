@@ -1,7 +1,8 @@
-"""A summary in the text's own sentences: those that the model would most likely open a summary with.
+"""A summary in the text's own sentences: those that the model looks at when it is about to write one.
 
-Nothing is written, so nothing can be made up, and all sentences are weighed side by side. What weighs is how likely
-the decoder finds a sentence's first tokens: they say which sentence it is, the rest is copying.
+Before its first word, the decoder has seen nothing of the summary but that it begins. Where its last cross-attention
+then looks is where it would begin to tell: its first glance is its choice. Nothing is written, so nothing can be made
+up, and a text is summarized in the time of reading it. Recipes train the glance (`training.choosing`).
 """
 
 from __future__ import annotations
@@ -12,26 +13,20 @@ from dataclasses import dataclass
 from math import inf
 
 import torch
+from torch import LongTensor, Tensor
 
+from seq2seq.attention.tape import recording
 from seq2seq.generation.settings import GenerationConfig
+from seq2seq.models.generating import first_token
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks.results import Section
-from seq2seq.tasks.sections import sentences_of
+from seq2seq.tasks.sections import Sentence, sentences_of
 from seq2seq.tasks.source import Source, has_words
 from seq2seq.tokenizers import Tokenizer
 
-OPENING_TOKENS = 8
-AT_ONCE = 128  # sentences that are read side by side; a matter of memory only
 TOKENS_PER_ROOT = 14  # see fair_length
 WORDS_OF_A_SENTENCE = range(8, 41)
-
-
-@dataclass(frozen=True)
-class Quotable:
-    """A sentence of the source."""
-
-    text: str
-    token_ids: tuple[int, ...]
+NOWHERE = -1  # the place of a token that is in no sentence
 
 
 @dataclass(frozen=True)
@@ -53,16 +48,20 @@ def fair_length(num_tokens: int) -> int:
 def quote(
     model: GeneratesFromSource, tokenizer: Tokenizer, source: Source, config: GenerationConfig, length: Length
 ) -> Section:
-    """The likeliest sentences of the source in their order: see `choose`."""
+    """Of the sentences of the source those that are looked at most, in their order; see `choose`."""
     started = time.monotonic()
-    sentences = quotable(source.text, tokenizer)
-    chosen = choose(sentences, opening_scores(model, source, sentences, config), length)
-    target_ids = [token_id for sentence in chosen for token_id in sentence.token_ids]
+    sentences = quotable(source.text)
+    places = places_of_tokens(source, sentences)
+    with torch.no_grad():
+        shares = shares_of(first_glance(model, source.input_ids, first_token(config)).cpu(), places, len(sentences))
+    lengths = torch.bincount(places[places != NOWHERE], minlength=len(sentences))
+    chosen = [sentences[index] for index in choose(shares.tolist(), lengths.tolist(), length)]
+    text = " ".join(sentence.text for sentence in chosen)
     room = model.config.decoder.max_position_embeddings - 1
     return Section(
         source_text=source.text,
-        text=" ".join(sentence.text for sentence in chosen),
-        target_ids=(*target_ids, *config.eos_ids[:1])[:room],
+        text=text,
+        target_ids=(*tokenizer(text, add_special_tokens=False).input_ids, *config.eos_ids[:1])[:room],
         num_source_tokens=len(source.input_ids),
         num_cut_tokens=source.num_cut_tokens,
         seconds=time.monotonic() - started,
@@ -70,16 +69,15 @@ def quote(
     )
 
 
-def quotable(text: str, tokenizer: Tokenizer) -> list[Quotable]:
+def quotable(text: str) -> list[Sentence]:
     """Its sentences of running text; where there are none, whatever has words."""
-    kept = plain_sentences(text) or list(filter(has_words, dict.fromkeys(sentences_of(text))))
-    rows = tokenizer(kept, add_special_tokens=False).input_ids
-    return [Quotable(sentence, tuple(row)) for sentence, row in zip(kept, rows, strict=True)]
+    return plain_sentences(text) or [sentence for sentence in sentences_of(text) if has_words(sentence.text)]
 
 
-def plain_sentences(text: str) -> list[str]:
-    """The sentences of running text, each once."""
-    return [sentence for sentence in dict.fromkeys(sentences_of(text)) if is_plain(sentence)]
+def plain_sentences(text: str) -> list[Sentence]:
+    """The sentences of running text, each where it stands first."""
+    first = {sentence.text: sentence for sentence in reversed(sentences_of(text)) if is_plain(sentence.text)}
+    return list(first.values())[::-1]
 
 
 def is_plain(sentence: str) -> bool:
@@ -87,33 +85,43 @@ def is_plain(sentence: str) -> bool:
     return len(sentence.split()) in WORDS_OF_A_SENTENCE and sentence[:1].isupper() and sentence.endswith(".")
 
 
-def opening_scores(
-    model: GeneratesFromSource, source: Source, sentences: Sequence[Quotable], config: GenerationConfig
-) -> list[float]:
-    """The mean log-probability of each sentence's first tokens as those of the source's summary."""
-    openings = [torch.tensor(sentence.token_ids[:OPENING_TOKENS]) for sentence in sentences]
-    lengths = torch.tensor([len(opening) for opening in openings])
-    rows = torch.nn.utils.rnn.pad_sequence(openings, batch_first=True)
-    input_ids = torch.tensor([source.input_ids], device=model.device)
-    encoder_outputs = model.encode(input_ids, None)
-    found = torch.cat(
-        [
-            model.log_probabilities(input_ids, some, config, encoder_outputs=encoder_outputs).cpu()
-            for some in rows.split(AT_ONCE)
-        ]
-    )
-    is_own = torch.arange(rows.shape[1]) < lengths[:, None]
-    return ((found * is_own).sum(dim=1) / lengths).tolist()
+def places_of_tokens(source: Source, sentences: Sequence[Sentence]) -> LongTensor:
+    """S: in which of the sentences, which are in order, each token of the source stands."""
+    places, place = [], 0
+    for token in source.tokens:
+        while place < len(sentences) and sentences[place].end <= token.start:
+            place += 1
+        inside = not token.special and place < len(sentences) and sentences[place].start <= token.start
+        places.append(place if inside else NOWHERE)
+    return torch.tensor(places)
 
 
-def choose(sentences: Sequence[Quotable], scores: Sequence[float], length: Length) -> list[Quotable]:
-    """The best, one at least, as long as each brings the sum of their tokens nearer to the length wanted."""
-    best, *others = sorted(range(len(sentences)), key=scores.__getitem__, reverse=True)
-    chosen, so_far = [best], len(sentences[best].token_ids)
+def first_glance(model: GeneratesFromSource, input_ids: Sequence[int], start: int) -> Tensor:
+    """S: how much each token of the source is looked at for the first word: the mean of the last layer's heads."""
+    last = model.config.decoder.num_hidden_layers - 1
+    with recording(lambda kind, layer: (kind, layer) == ("cross", last)) as tape:
+        model(
+            input_ids=torch.tensor([input_ids], device=model.device),
+            decoder_input_ids=torch.tensor([[start]], device=model.device),
+            use_cache=False,
+        )
+    return tape.weights["cross", last][0, :, 0].float().mean(dim=0)
+
+
+def shares_of(glance: Tensor, places: LongTensor, num_sentences: int) -> Tensor:
+    """N: of what is looked at in sentences, each one's share."""
+    inside = places != NOWHERE
+    sums = glance.new_zeros(num_sentences).index_add(0, places[inside].to(glance.device), glance[inside])
+    return sums / sums.sum().clamp(min=torch.finfo(sums.dtype).tiny)
+
+
+def choose(scores: Sequence[float], lengths: Sequence[int], length: Length) -> list[int]:
+    """Places of the best, in order: one at least, and more as long as each brings their sum nearer to `wanted`."""
+    best, *others = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
+    chosen, so_far = [best], lengths[best]
     for index in others:
-        own = len(sentences[index].token_ids)
-        if so_far + own / 2 > length.wanted or so_far + own > length.most:
+        if so_far + lengths[index] / 2 > length.wanted or so_far + lengths[index] > length.most:
             break
         chosen.append(index)
-        so_far += own
-    return [sentences[index] for index in sorted(chosen)]
+        so_far += lengths[index]
+    return sorted(chosen)

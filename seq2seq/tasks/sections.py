@@ -121,28 +121,45 @@ def pieces_of(text: str, room: int, size: Callable[[str], int]) -> Iterator[Piec
             yield from cut_to_fit(sentence, room, size)
 
 
-def sentences_of(text: str) -> list[str]:
-    """Without the white space around them, those of wrapped lines in one line."""
-    parts = (part.strip() for line in unwrapped(text) for part in cut_behind(SENTENCE.pattern, line))
-    return [part for part in parts if part]
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of a text, and where it stands there."""
+
+    text: str  # in one line
+    start: int  # characters of the text it is from
+    end: int
 
 
-def unwrapped(text: str) -> Iterator[str]:
-    """The lines of a text as whoever wrote it saw them: one that was only wrapped goes on where it left off.
+def sentences_of(text: str) -> list[Sentence]:
+    """In order, each with words or signs in it."""
+    found = []
+    for start, end in unwrapped(text):
+        for part in cut_behind(SENTENCE.pattern, text[start:end]):
+            if part.strip():
+                found.append(Sentence(" ".join(part.split()), start, start + len(part)))
+            start += len(part)
+    return found
+
+
+def unwrapped(text: str) -> Iterator[tuple[int, int]]:
+    """Where the lines stand that whoever wrote the text saw: one that was only wrapped goes on where it left off.
 
     That is one that ends in no stop and fills its paragraph's width, or before one that begins with a small letter.
     """
-    for paragraph in PARAGRAPH.pattern.split(text):
-        lines = [" ".join(line.split()) for line in paragraph.split("\n")]
-        full = max(NARROWEST, WRAPPED * max(map(len, lines)))
-        so_far = ""
+    start = 0
+    for paragraph in cut_behind(PARAGRAPH.pattern, text):
+        lines = paragraph.splitlines(keepends=True)
+        full = max(NARROWEST, WRAPPED * max(map(len, lines), default=0))
+        end = start
         for line, following in zip(lines, [*lines[1:], ""], strict=True):
-            so_far = f"{so_far} {line}".strip()
-            is_open = line[-1:].isalnum() or line[-1:] in OPEN_ENDS
-            if following and is_open and len(line) >= (NARROWEST if following[0].islower() else full):
+            end += len(line)
+            last, first = line.rstrip()[-1:], following.lstrip()[:1]
+            is_open = last.isalnum() or (last and last in OPEN_ENDS)
+            if first and is_open and len(line) >= (NARROWEST if first.islower() else full):
                 continue
-            yield so_far
-            so_far = ""
+            yield start, end
+            start = end
+        start = end
 
 
 def cost_between(paragraph: str, following: str) -> float:

@@ -92,7 +92,7 @@ class PrincipalDigest(Ingredient):
     def pairs(self, row: dict) -> Iterator[Pair]:
         lines = [" ".join(line.split()) for line in row["text"].split("\n")]
         source = "\n".join(lines_within(lines, self.max_source_words))
-        sentences = plain_sentences(source)
+        sentences = [sentence.text for sentence in plain_sentences(source)]
         if len(source.split()) >= self.min_source_words and len(sentences) >= 12:
             chosen = by_overlap(sentences)[: min(self.most, round(self.share * len(sentences)))]
             yield Selection.of(self.task, source, [sentences[index] for index in sorted(chosen)])
@@ -109,7 +109,7 @@ class OracleSentences(Ingredient):
 
     def pairs(self, row: dict) -> Iterator[Pair]:
         for pair in super().pairs(row):
-            sentences = plain_sentences(pair.source)
+            sentences = [sentence.text for sentence in plain_sentences(pair.source)]
             chosen = oracle(sentences, pair.target, self.most)
             if chosen:
                 yield Selection.of(self.task, pair.source, [sentences[index] for index in sorted(chosen)])

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -106,19 +107,32 @@ def update(
     model: PreTrainedModel, optimizer: torch.optim.Optimizer, groups: list[list[Example]],
     settings: TrainingSettings, step: int,
 ) -> float:  # fmt: skip
-    """One step from the gradients of all groups, each group's by its share of the targets. Returns the mean loss."""
+    """One step from the gradients of all groups. Returns the mean loss.
+
+    Groups of one class of examples weigh by their targets, and every class by its groups: what is a target to one,
+    a token, is nothing beside what is a target to another, a sentence of a long text.
+    """
     for parameters in optimizer.param_groups:
         parameters["lr"] = learning_rate(settings, step)
-    targets = [sum(example.num_targets for example in group) for group in groups]
+    classes = Counter(type(group[0]) for group in groups)
+    targets: Counter[type] = Counter()
+    for group in groups:
+        targets[type(group[0])] += count_targets(group)
     mean = 0.0
-    for group, count in zip(groups, targets, strict=True):
-        loss = batch_loss(model, group) * (count / sum(targets))
+    for group in groups:
+        kind = type(group[0])
+        weight = count_targets(group) / targets[kind] * classes[kind] / len(groups)
+        loss = batch_loss(model, group) * weight
         loss.backward()
         mean += loss.item()
     torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return mean
+
+
+def count_targets(group: list[Example]) -> int:
+    return sum(example.num_targets for example in group)
 
 
 def batch_loss(model: PreTrainedModel, group: list[Example]) -> torch.Tensor:
@@ -134,7 +148,7 @@ def validation_losses(model: PreTrainedModel, dev: list[Example], batch_cost: in
     targets: dict[str, int] = {}
     for task in sorted({example.task for example in dev}):
         for group in batches([example for example in dev if example.task == task], batch_cost, seed=0):
-            count = sum(example.num_targets for example in group)
+            count = count_targets(group)
             sums[task] = sums.get(task, 0.0) + batch_loss(model, group).item() * count
             targets[task] = targets.get(task, 0) + count
     model.train()

@@ -139,13 +139,19 @@ def dev_examples(
 def encoded(
     pairs: list[Pair], recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, limit: int
 ) -> list[WritingExample]:
+    """Without those from which there is nothing to learn, as all that is to be chosen was cut off."""
     to_ids, eos = tokenizer.sp_model.encode, tokenizer.eos_token_id
-    return [encode(pair, to_ids, recipe.prompts[pair.task], eos, limit) for pair in pairs]
+
+    def example(pair: Pair) -> WritingExample:
+        prompt = recipe.prompts[pair.task]
+        if isinstance(pair, Selection):
+            return to_choose(pair, f"{prompt} ".lstrip(), tokenizer, limit)
+        return encode(pair, to_ids, prompt, eos, limit)
+
+    return [made for made in map(example, pairs) if made.num_targets]
 
 
-def encode(pair: Pair, to_ids: Callable[[str], list[int]], prompt: str, eos: int, limit: int) -> WritingExample:
-    """The prompt and the source, cut to the limit; the target and its end, or what to choose."""
+def encode(pair: Pair, to_ids: Callable[[str], list[int]], prompt: str, eos: int, limit: int) -> PairExample:
+    """The prompt and the source, cut to the limit; the target and its end."""
     source = to_ids(f"{prompt} {pair.source}")[:limit]
-    if isinstance(pair, Selection):
-        return to_choose(pair, source, to_ids)
     return PairExample(pair.task, source, [*to_ids(pair.target)[: MAX_TARGET_TOKENS - 1], eos])
