@@ -55,12 +55,12 @@ def result(
     problem: str = "",
     running: bool = False,
     progress: dict | None = None,
-    source: str = "",
+    pieces: Sequence[Sequence[str]] = (),
 ) -> dict:
-    """What the result widget shows (assets/js/result.js); with a source, the words that are not in it are marked."""
+    """What the result widget shows (assets/js/result.js); `pieces` are those of `cut_at_novel_words`."""
     return {
         "text": text,
-        "pieces": cut_at_novel_words(source, text) if source else [],
+        "pieces": list(pieces),
         "hint": hint,
         "score": score,
         "notes": list(notes),
@@ -68,6 +68,7 @@ def result(
         "running": running,
         "progress": progress,
         "longer": "",
+        "known": "",
         "filename": f"gloss-{task}.txt",
     }
 
@@ -163,7 +164,8 @@ def begin(task: Task) -> tuple:
 def begin_shorter(task: Task, shown: dict) -> tuple:
     """A summary in sections is to be summarized itself: as `begin`, and the summary is kept for the new result."""
     run, cancel, fresh, *rest = begin(task)
-    return run, cancel, {**fresh, "longer": shown["text"]}, *rest
+    known = " ".join(known for known, _ in shown["pieces"])
+    return run, cancel, {**fresh, "longer": shown["text"], "known": known}, *rest
 
 
 def end(shown: dict) -> tuple:
@@ -214,7 +216,14 @@ class Handlers:
 
         The engine works inside this generator, so whoever closes it (Cancel, a closed tab) stops the work.
         """
-        written = ""
+        yield from self.write(task, text, model, text or "", told, do_sample, *settings)
+
+    def write(
+        self, task: Task, text: str | None, model: str | None, known: str, told: str, do_sample: bool,
+        *settings: str | None,
+    ) -> Iterator[tuple[dict, Run | None]]:  # fmt: skip
+        """As `generate`; `known` is the visitor's own text, whose words are not novel."""
+        written, progress = "", None
         try:
             chosen = read_settings(told, do_sample, settings)
             card = chosen_card(self.engine, task, model)
@@ -223,32 +232,38 @@ class Handlers:
                 if generated.finished:
                     run = Run(task, card.name, tuple(replace(each, choices=()) for each in generated.sections))
                     problem = "" if written else wording.NOTHING_WRITTEN
-                    notes = [*wording.finished(generated), *wording.novelty(len(novel_words(text, written)))]
-                    shown = result(task, written, notes=notes, problem=problem, progress=progress, source=text)
+                    pieces = [[written, ""]] if generated.quoted else cut_at_novel_words(known, written)
+                    notes = [*wording.finished(generated), *wording.novelty([word for _, word in pieces if word])]
+                    shown = result(task, written, notes=notes, problem=problem, progress=progress, pieces=pieces)
                     yield shown, run if written else None
                 else:
                     notes = wording.running(generated)
                     yield result(task, written, notes=notes, running=True, progress=progress), None
         except Exception as error:
-            yield result(task, written, problem=explain(error)), None
+            notes = [wording.BROKEN_OFF] if written else []
+            yield result(task, written, notes=notes, problem=explain(error), progress=progress), None
 
     def shorten(
         self, task: Task, shown: dict, model: str | None, told: str, do_sample: bool, *settings: str | None
     ) -> Iterator[tuple[dict, Run | None]]:
-        """As `generate`, of the longer summary that `begin_shorter` kept; every result keeps it too."""
-        longer = shown["longer"]
-        for view, run in self.generate(task, longer, model, told, do_sample, *settings):
-            yield {**view, "longer": longer}, run
+        """As `generate`, of the longer summary that `begin_shorter` kept; every result keeps it too.
+
+        What was novel in that is novel still.
+        """
+        longer, known = shown["longer"], shown["known"]
+        for view, run in self.write(task, longer, model, known, told, do_sample, *settings):
+            yield {**view, "longer": longer, "known": known}, run
 
     def first_look(self, run: Run | None, unit: Unit) -> tuple:
         """The attention panel for a run that has just finished: is it there, its choices, what it shows."""
         if run is None:
             hidden = gr.update(visible=False)
-            return hidden, hidden, gr.update(), gr.update(), None, *redraw(None, MEAN_HEAD, unit)
+            return hidden, gr.update(), hidden, gr.update(), gr.update(), None, *redraw(None, MEAN_HEAD, unit)
         card = chosen_card(self.engine, run.task, run.model)
         layer = telling_layer(card.num_layers)
         return (
             gr.update(visible=True),
+            wording.attention_head(run.sections[0].quoted),
             gr.update(choices=wording.section_choices(run.sections), value=0, visible=len(run.sections) > 1),
             gr.update(choices=wording.layer_choices(card.num_layers), value=layer),
             gr.update(choices=wording.head_choices(card.num_heads, MEAN_HEAD), value=MEAN_HEAD),
@@ -256,9 +271,14 @@ class Handlers:
         )
 
     def look(
-        self, run: Run, section: int, layer: int, head: int, unit: Unit
-    ) -> tuple[AttentionRecord, dict, go.Figure, str]:
-        """One layer's cross-attention for a section of a finished run, and its views."""
+        self, run: Run | None, section: int, layer: int, head: int, unit: Unit
+    ) -> tuple[AttentionRecord | None, dict, go.Figure, str]:
+        """One layer's cross-attention for a section of a finished run, and its views.
+
+        None, if another run has begun since this was asked for.
+        """
+        if run is None:
+            return None, *redraw(None, head, unit)
         with in_plain_words():
             shown = run.sections[section]
             record = self.engine.attention(run.task, shown.source_text, shown.target_ids, "cross", layer, run.model)

@@ -9,12 +9,13 @@ from demo.endpoints import AnswerEndpoint, Endpoint, pattern_report
 from demo.handlers import Handlers
 from demo.stopping import stoppable
 from demo.tabs.answer import answer_tab
-from demo.tabs.events import MODEL_QUEUE
+from demo.tabs.events import MODEL_QUEUE, PATTERN_QUEUE
 from demo.tabs.fuse import fuse_tab
 from demo.tabs.models import models_tab
 from demo.tabs.pattern import pattern_tab
 from demo.tabs.summarize import summarize_tab
 from seq2seq.engine import Engine
+from seq2seq.tasks import SKILLS
 
 UPLOADS_KEPT = (600, 600)  # seconds between sweeps, and before a file that was never read is swept away
 ENDPOINTS = ("fuse", "split", "summarize")
@@ -23,19 +24,21 @@ ENDPOINTS = ("fuse", "split", "summarize")
 def build(engine: Engine) -> gr.Blocks:
     """The whole page around one engine."""
     handlers = Handlers(engine)
-    answers = bool(engine.models("answer"))  # a host may have no model for it
+    skills = {skill for skill in SKILLS if engine.models(skill)}  # a host may have no model for some
     with gr.Blocks(title=wording.TITLE, analytics_enabled=False, delete_cache=UPLOADS_KEPT) as demo:
         gr.Markdown(f"# {wording.TITLE}\n\n{wording.LEAD}", elem_classes="masthead")
         with gr.Tabs():
-            fuse_tab(handlers)
-            summarize_tab(handlers)
-            if answers:
+            if skills >= {"fuse", "split"}:
+                fuse_tab(handlers)
+            if "summarize" in skills:
+                summarize_tab(handlers)
+            if "answer" in skills:
                 answer_tab(handlers)
             pattern_tab(engine)
             models_tab(engine)
-        for task in ENDPOINTS:
+        for task in filter(skills.__contains__, ENDPOINTS):
             gr.api(stoppable(Endpoint(engine, task).stream), api_name=task, concurrency_id=MODEL_QUEUE)
-        if answers:
+        if "answer" in skills:
             gr.api(stoppable(AnswerEndpoint(engine).stream), api_name="answer", concurrency_id=MODEL_QUEUE)
-        gr.api(pattern_report, api_name="pattern", queue=False)
+        gr.api(pattern_report, api_name="pattern", concurrency_id=PATTERN_QUEUE)
     return demo

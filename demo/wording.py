@@ -33,10 +33,12 @@ EXAMPLES_LABEL = "Or start from an example"
 MODEL_LABEL = "Model"
 RUN_LABELS: dict[Task, str] = {"fuse": "Fuse", "split": "Split", "summarize": "Summarize"}
 CANCEL_LABEL = "Cancel"
-RESULT_HINT = "The result will appear here, word by word."
+RESULT_HINT = "The result will appear here."
 RUNNING = "Writing"
 STOPPED = "Stopped."
-QUOTED = "Sentences of your text"
+QUOTED_NOTE = "Sentences of your text"
+CHOOSING = "Choosing sentences"
+BROKEN_OFF = "This is what was there before."
 NOTHING_WRITTEN = "The model wrote nothing for this text. Try another text, model or setting."
 KEYS_HINT = "Ctrl+Enter runs."
 
@@ -98,7 +100,10 @@ READ_TEXT_HINT = "A text as long as you like; a model reads as much of it as it 
 READ_LABEL = "Read"
 
 WORDING_LABEL = "In whose words"
-WORDING_NOTE = "A summary is written, or put together from sentences of your text, which are then all true to it."
+WORDING_NOTE = (
+    "Quoted sentences stand in your text as they are, but may mislead without what stood around them; of the settings "
+    "below, only the lengths count for them. Automatic quotes long texts."
+)
 WORDING_CHOICES = [("Automatic", "automatic"), ("The model’s own", "own"), ("The text’s own", "quoted")]
 
 SETTINGS_TITLE = "Generation settings"
@@ -120,7 +125,12 @@ SETTINGS: dict[str, tuple[str, str]] = {  # name: label, help
 
 ATTENTION_TITLE = "What the model looked at"
 ATTENTION_CAVEAT = "Attention shows where the model looked, not why it chose a word."
+ATTENTION_OF_QUOTES = (
+    "These sentences were chosen by where the last layer looked for the very first word. This is where the model would "
+    "look if it wrote them."
+)
 SECTION_LABEL = "Section of your text"
+NAMED_WORDS = 5  # of those that a text does not have
 SECTION_WORDS = 72  # characters of a section that its choice shows
 LAYER_LABEL = "Layer"
 HEAD_LABEL = "Head"
@@ -192,14 +202,14 @@ def counted_for_reading(count: TokenCount) -> str:
 
 
 def running(generated: Generated) -> list[str]:
-    return [f"{RUNNING}… {tokens(generated.num_target_tokens)}"]
+    return [f"{CHOOSING}…" if generated.quoted else f"{RUNNING}… {tokens(generated.num_target_tokens)}"]
 
 
 def progress(generated: Generated) -> str:
     """The line at the bar of a text that is read in several sections."""
     if generated.finished:
         return f"Summarized in {generated.num_sections:,} sections, a paragraph for each"
-    said = f"Section {len(generated.sections):,} of {generated.num_sections:,}"
+    said = f"Section {generated.num_finished_sections + 1:,} of {generated.num_sections:,}"
     left = generated.seconds_left
     return said if left is None else f"{said}, {_time_left(left)}"
 
@@ -213,7 +223,7 @@ def finished(generated: Generated) -> list[str]:
     """The lines below a result: how much was written, how fast, and what was not read."""
     count = generated.num_target_tokens
     if generated.quoted:
-        notes = [f"{QUOTED}, chosen from {tokens(generated.num_source_tokens)} in {generated.seconds:.1f} s"]
+        notes = [f"{QUOTED_NOTE}, chosen from {tokens(generated.num_source_tokens)} in {generated.seconds:.1f} s"]
     else:
         rate = count / max(generated.seconds, 1e-3)
         notes = [f"{tokens(count)} in {generated.seconds:.1f} s, {rate:.0f} a second"]
@@ -222,11 +232,18 @@ def finished(generated: Generated) -> list[str]:
     return notes
 
 
-def novelty(count: int) -> list[str]:
-    """A line about the words that are marked in a result, if there are any."""
-    if not count:
+def novelty(words: Sequence[str]) -> list[str]:
+    """A line that names the words that are marked in a result, if there are any."""
+    if not words:
         return []
-    return [f"{count:,} {'word is' if count == 1 else 'words are'} not in your text: check what is underlined"]
+    named = ", ".join(f"“{word}”" for word in dict.fromkeys(words[:NAMED_WORDS]))
+    more = " and others" if len(words) > NAMED_WORDS else ""
+    return [f"Not in your text, so check them: {named}{more}"]
+
+
+def attention_head(quoted: bool) -> str:
+    """What stands above the pictures of a run, whose output was written or quoted."""
+    return f"## {ATTENTION_TITLE}\n\n{ATTENTION_OF_QUOTES if quoted else ATTENTION_CAVEAT}"
 
 
 def reading(done: int, of: int) -> str:

@@ -32,7 +32,6 @@ function load() {
     text.append(before, marks[index]);
   }
   text.append(value.rest);
-  element.classList.toggle("av-none", !value.found);
   show(pinned);
 }
 

@@ -16,10 +16,11 @@
     panel.querySelector("button.run:not(:disabled)")?.click();
   });
 
-  // dir="auto" would do this, but takes seconds for a megabyte.
-  document.addEventListener("input", (event) => {
-    if (event.target.matches(`${FIELDS.text}, ${FIELDS.question}`)) event.target.dir = RIGHT_TO_LEFT.test(event.target.value) ? "rtl" : "ltr";
-  });
+  // dir="auto" would do this, but takes seconds for a megabyte. What an example or a file fills in is no input event.
+  const direct = (field) => (field.dir = RIGHT_TO_LEFT.test(field.value) ? "rtl" : "ltr");
+  const fields = `${FIELDS.text}, ${FIELDS.question}`;
+  document.addEventListener("input", (event) => event.target.matches(fields) && direct(event.target));
+  document.addEventListener("gloss:filled", () => setTimeout(() => document.querySelectorAll(fields).forEach(direct)));
 
   // Without this a browser leaves the page to show the file.
   document.addEventListener("dragover", (event) => holdsFile(event) && event.preventDefault());

@@ -40,6 +40,8 @@ function draw() {
   );
   part(".result-actions").hidden = !value.text || value.running;
   drawProgress(value.progress, value.running);
+  // A screen reader is told the end, not every token.
+  for (const growing of [text, part(".result-notes")]) growing.ariaLive = value.running ? "off" : "polite";
   part('[data-action="shorten"]').hidden = !value.progress || value.progress.done < value.progress.of;
   part(".result-longer").hidden = !value.longer;
   part(".result-longer p").textContent = value.longer || "";

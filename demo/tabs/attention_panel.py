@@ -18,6 +18,7 @@ from demo.tabs.widgets import token_view
 @dataclass(frozen=True)
 class AttentionPanel:
     frame: gr.Column
+    title: gr.Markdown
     section: gr.Dropdown  # there only where the text was read in several
     layer: gr.Dropdown
     head: gr.Dropdown
@@ -29,7 +30,7 @@ class AttentionPanel:
 def attention_panel() -> AttentionPanel:
     """The widgets, hidden until there is something to show."""
     with gr.Column(visible=False, elem_classes="attention") as frame:
-        gr.Markdown(f"## {wording.ATTENTION_TITLE}\n\n{wording.ATTENTION_CAVEAT}")
+        title = gr.Markdown(wording.attention_head(quoted=False))
         section = gr.Dropdown(label=wording.SECTION_LABEL, visible=False)
         with gr.Row(elem_classes="choices"):
             layer = gr.Dropdown(label=wording.LAYER_LABEL, min_width=120)
@@ -40,7 +41,7 @@ def attention_panel() -> AttentionPanel:
             picture = gr.Plot(show_label=False, container=False, elem_classes="heatmap")
         with gr.Accordion(wording.TABLE_TITLE, open=False):
             table = gr.HTML(apply_default_css=False, js_on_load=None)
-    return AttentionPanel(frame, section, layer, head, unit, gr.State(), [tokens, picture, table])
+    return AttentionPanel(frame, title, section, layer, head, unit, gr.State(), [tokens, picture, table])
 
 
 def follow_run(
@@ -50,7 +51,7 @@ def follow_run(
     return finished.success(
         handlers.first_look,
         [run, panel.unit],
-        [panel.frame, panel.section, panel.layer, panel.head, panel.record, *panel.views],
+        [panel.frame, panel.title, panel.section, panel.layer, panel.head, panel.record, *panel.views],
         show_progress="minimal",
         **MODEL_EVENT,
     )

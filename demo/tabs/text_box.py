@@ -14,6 +14,7 @@ from demo.tabs.events import FILE_EVENT, PAGE_EVENT
 from seq2seq.tasks.documents import SUFFIXES
 
 NUM_LINES = 7
+FILLED = "() => { document.dispatchEvent(new Event('gloss:filled')) }"  # for assets/js/page.js
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def text_box(hint: str) -> TextBox:
 def wire_text_box(box: TextBox, count: Callable[..., str], inputs: Sequence[Component]) -> None:
     """A file fills the box; `count` of the inputs is the line below it, anew whenever one of them changes."""
     box.file.upload(open_document, box.file, box.text, **FILE_EVENT)
+    box.text.change(None, js=FILLED, **PAGE_EVENT)
     gr.on(
         [each.change for each in inputs],
         count,

@@ -68,9 +68,9 @@ class BlockTable:
     def visible(self) -> np.ndarray:
         """H N N (or 1 N N): how often each block of queries sees each block of keys."""
         heads, rows, _ = self.blocks.shape
-        counts = np.zeros((heads, self.num_blocks, self.num_blocks), dtype=np.int64)
+        counts = np.zeros((heads, self.num_blocks, self.num_blocks), dtype=np.int16)
         head, row = np.ogrid[:heads, 1 : rows + 1]
-        np.add.at(counts, (head[..., None], row[..., None], self.blocks), self.counts)
+        np.add.at(counts, (head[..., None], row[..., None], self.blocks), self.counts.astype(np.int16))
         counts[:, [0, -1], :] = 1
         return counts
 
@@ -108,7 +108,7 @@ def _first_block_again(num_blocks: int, num_random: int) -> BlockTable:
     return block_table(num_blocks, np.zeros((1, num_blocks - 2, num_random), dtype=np.int64))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=48)  # two models' layers; a table may have 20 MB
 def _drawn(
     num_blocks: int, block_size: int, num_random: int, num_heads: int, max_length: int, layer: int
 ) -> BlockTable:

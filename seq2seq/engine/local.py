@@ -55,6 +55,7 @@ class ModelCard:
     num_heads: int  # of the decoder, or else of the encoder
     num_encoder_layers: int
     max_source_tokens: int
+    preferred: tuple[Skill, ...] = ()  # what its config.json says it does better than others that come with it
     folder: Path | None = None  # where its files are; None for a Hub id
 
     @property
@@ -98,7 +99,8 @@ class Engine:
 
     def models(self, task: Skill) -> tuple[ModelCard, ...]:
         """What can do this task; the first is the default."""
-        return tuple(card for card in self._cards.values() if task in card.tasks)
+        able = [card for card in list(self._cards.values()) if task in card.tasks]
+        return tuple(sorted(able, key=lambda card: task not in card.preferred))
 
     def card(self, task: Skill, model: str | None = None) -> ModelCard:
         """A model by its name, a folder or a Hub id; the task's default for None.
@@ -114,8 +116,8 @@ class Engine:
                 )
             return cards[0]
         if model not in self._cards:
-            self._cards[model] = read_card(model, model)
             self._paths[model] = model
+            self._cards[model] = read_card(model, model)
         card = self._cards[model]
         if task not in card.tasks:
             raise CheckpointError(
@@ -126,6 +128,8 @@ class Engine:
     def load(self, task: Skill, model: str | None = None) -> Writer | Reader:
         """The model, from disk or the Hub if this is the first time that it is asked for; a Reader if it answers."""
         name = self.card(task, model).name
+        if name in self._workers:
+            return self._workers[name]
         with self._loading:
             if name not in self._workers:
                 path = self._paths[name]
@@ -229,6 +233,7 @@ def read_card(name: str, path: str) -> ModelCard:
         num_heads=(decoder or encoder).num_attention_heads,
         num_encoder_layers=encoder.num_hidden_layers,
         max_source_tokens=encoder.max_position_embeddings,
+        preferred=tuple(skill for skill in skills if task_parameters(config).get(skill, {}).get("preferred")),
         folder=Path(path) if Path(path).is_dir() else None,
     )
 

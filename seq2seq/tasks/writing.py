@@ -38,7 +38,7 @@ NUM_ALTERNATIVES = 5
 BATCH_SIZE = 16  # sources written side by side
 IN_SECTIONS: frozenset[Task] = frozenset({"summarize"})
 QUOTED: frozenset[Task] = frozenset({"summarize"})  # tasks whose output may be sentences of the source
-NOT_OF_THE_SEARCH = ("prefix", "quote_beyond", "names_from_source")  # of what config.json says of a task
+NOT_OF_THE_SEARCH = ("prefix", "preferred", "quote_beyond", "names_from_source")  # of what config.json says of a task
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
+from seq2seq.tasks.sections import sentences_of
 from tests.browser.panel import (
     TEXT,
     box,
@@ -97,6 +98,7 @@ def test_cancel_stops_and_the_next_run_works(visit, engine):
 
 def test_a_long_text_is_summarized_section_by_section_and_cancel_keeps_what_is_there(visit):
     panel = visit().tab("Summarize")
+    panel.get_by_label("The model’s own").check()
     bar = panel.get_by_role("progressbar", name="Sections done")
     run(panel, "Summarize", long_text(40))
     expect(panel.locator(".count").first).to_contain_text("will be summarized in 34 sections")
@@ -116,6 +118,7 @@ def test_a_long_text_is_summarized_section_by_section_and_cancel_keeps_what_is_t
 
 def test_a_summary_in_sections_can_be_looked_at_and_summarized_again(visit):
     panel = visit().tab("Summarize")
+    panel.get_by_label("The model’s own").check()
     open_settings(panel)
     choose_settings(panel, Beams=1, Longest_output=30)
     run(panel, "Summarize", long_text(3))
@@ -134,6 +137,22 @@ def test_a_summary_in_sections_can_be_looked_at_and_summarized_again(visit):
     panel.get_by_text("The longer summary").click()
     assert panel.locator(".result-longer p").inner_text() == result
     expect(panel.get_by_label("Section of your text")).to_be_hidden()
+
+
+def test_a_long_text_is_quoted_unless_its_own_words_are_asked_for(visit):
+    panel = visit().tab("Summarize")
+    text = long_text(3)
+    run(panel, "Summarize", text)
+    result = wait_until_finished(panel)
+    expect(panel.locator(".result-notes")).to_contain_text("Sentences of your text, chosen from")
+    sentences = [sentence.text for sentence in sentences_of(result)]
+    assert sentences
+    assert set(sentences) <= {sentence.text for sentence in sentences_of(text)}
+    expect(output(panel).locator("mark")).to_have_count(0)
+    expect(panel.get_by_text("looked for the very first word")).to_be_visible()
+    run(panel, "Summarize", sentences[0])
+    wait_until_finished(panel)
+    expect(panel.locator(".result-notes")).to_contain_text("a second")
 
 
 def long_text(num_sections: int) -> str:
@@ -242,6 +261,6 @@ def test_words_that_the_text_does_not_have_are_underlined_and_copied_as_they_are
     novel = output(panel).locator("mark").all_inner_texts()
     assert novel
     assert not {word.lower() for word in novel} & {"ada", "wrote", "notes", "them", "1843"}
-    expect(panel.get_by_text("not in your text: check what is underlined")).to_be_visible()
+    expect(panel.get_by_text("Not in your text, so check them")).to_contain_text(f"“{novel[0]}”")
     button(panel, "Copy").click()
     assert here.page.evaluate("navigator.clipboard.readText()").split() == written.split()

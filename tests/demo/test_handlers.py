@@ -41,7 +41,7 @@ def test_words_that_the_text_does_not_have_are_marked_when_it_is_finished(handle
     assert all(each["pieces"] == [] for each, _ in growing)
     assert "".join(known + word for known, word in view["pieces"]) == view["text"] == OUTPUTS["fuse"]
     assert [word for _, word in view["pieces"]] == ["3", ""]
-    assert view["notes"][-1] == "1 word is not in your text: check what is underlined"
+    assert view["notes"][-1].startswith("Not in your text, so check them: “")
 
 
 def test_a_text_that_says_only_what_its_source_does_has_no_mark(handlers):
@@ -59,6 +59,42 @@ def test_a_quoted_summary_says_so():
     section = Section("Ada wrote. She left.", "Ada wrote.", (1, 2, 3), 9, 0, 0.25, quoted=True)
     notes = wording.finished(Generated((section,), 1, finished=True))
     assert notes == ["Sentences of your text, chosen from 9 tokens in 0.2 s"]
+
+
+def test_the_wording_that_was_chosen_reaches_the_engine(handlers, engine, monkeypatch):
+    asked = []
+    monkeypatch.setattr(engine, "run", lambda task, text, model, settings: asked.append(settings.wording) or iter(()))
+    for told in ("automatic", "own", "quoted"):
+        list(handlers.generate("summarize", LONG, None, told, False, *EMPTY))
+    assert asked == [None, "own", "quoted"]
+
+
+def test_a_quoted_section_counts_as_soon_as_it_is_shown(handlers, engine, monkeypatch):
+    one = Section("Ada wrote.", "Ada wrote.", (1, 2, 3), 9, 0, 2.0, quoted=True)
+    snapshots = [Generated((one,) * count, 3, finished=count == 3) for count in (1, 2, 3)]
+    monkeypatch.setattr(engine, "run", lambda *_: iter(snapshots))
+    shown = [view for view, _ in handlers.generate("summarize", LONG, None, "quoted", False, *EMPTY)]
+    assert [view["progress"]["done"] for view in shown] == [1, 2, 3]
+    assert shown[0]["progress"]["says"] == "Section 2 of 3, about 5 s left"
+    assert shown[0]["notes"] == ["Choosing sentences…"]
+    *_, stopped = end(shown[0])
+    assert stopped["progress"]["says"] == "Stopped after 1 of 3 sections"
+    assert shown[-1]["pieces"] == [[shown[-1]["text"], ""]]
+
+
+def test_words_that_a_long_summary_made_up_stay_marked_when_it_is_summarized_again(handlers):
+    *_, (long, _) = handlers.generate("summarize", LONG, None, "automatic", False, *EMPTY)
+    novel = [word for _, word in long["pieces"] if word]
+    assert novel
+    *_, fresh, _, _ = begin_shorter("summarize", long)
+    *_, (view, _) = handlers.shorten("summarize", fresh, None, "automatic", False, *EMPTY)
+    assert {word for _, word in view["pieces"] if word} == set(novel)
+
+
+def test_a_picture_that_was_asked_for_before_another_run_began_is_left_out(handlers, engine):
+    record, *_ = handlers.look(None, 0, 0, MEAN_HEAD, "words")
+    assert record is None
+    assert engine.looks == []
 
 
 def test_a_long_summary_shows_how_far_it_is_and_keeps_all_that_the_pictures_need(handlers):
@@ -98,7 +134,7 @@ def test_a_long_summary_can_be_summarized_again_and_is_kept(handlers):
 
 def test_each_section_of_a_long_summary_can_be_looked_at(handlers):
     *_, (_, run) = handlers.generate("summarize", LONG, None, "automatic", False, *EMPTY)
-    frame, section, layer, *_ = handlers.first_look(run, "words")
+    frame, _, section, layer, *_ = handlers.first_look(run, "words")
     assert (frame["visible"], section["visible"], section["value"]) == (True, True, 0)
     assert [label[:8] for label, _ in section["choices"]] == ["1 of 3 ·", "2 of 3 ·", "3 of 3 ·"]
     for _, number in section["choices"]:
@@ -136,8 +172,9 @@ def test_a_bad_setting_is_named(handlers):
 
 def test_only_a_layer_asks_the_engine(handlers, engine):
     *_, (_, run) = handlers.generate("fuse", "Ada wrote. She wrote notes.", None, "automatic", False, *EMPTY)
-    visible, section, layer, head, record, *_ = handlers.first_look(run, "words")
+    visible, title, section, layer, head, record, *_ = handlers.first_look(run, "words")
     assert visible["visible"]
+    assert title == wording.attention_head(quoted=False)
     assert not section["visible"]
     assert engine.looks == [layer["value"]]
     assert len(layer["choices"]) == 6

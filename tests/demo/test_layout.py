@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from demo.endpoints import Endpoint
+from demo.endpoints import Endpoint, pattern_report
 from demo.examples import examples
 from demo.handlers import open_document
 from demo.layout import ENDPOINTS, build
@@ -14,7 +14,9 @@ def test_all_model_events_share_one_queue(engine):
     page = build(engine)
     queued = [event for event in page.fns.values() if event.queue and event.fn is not None]
     assert len(queued) >= 2 * 3 + len(ENDPOINTS)
-    assert {event.concurrency_id for event in queued if event.fn is not open_document} == {MODEL_QUEUE}
+    assert {event.concurrency_id for event in queued if event.fn not in (open_document, pattern_report)} == {
+        MODEL_QUEUE
+    }
 
 
 def test_nothing_is_reported_to_anyone(engine):
