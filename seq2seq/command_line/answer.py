@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import tee
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tqdm import tqdm
 
 from seq2seq.command_line.inputs import add_model, lines_of, read_objects, read_texts
 from seq2seq.engine import Engine
-from seq2seq.tasks import InputError, Reading
+from seq2seq.tasks import AnswerSettings, InputError, Reading
 from seq2seq.tasks.source import places_in
 from seq2seq.trace import Answer, Span
 
@@ -31,19 +32,33 @@ def add_options(command: ArgumentParser) -> None:
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print an object with the answer, its place and alternatives")
     form.add_argument("--jsonl", action="store_true", help=LINES_HELP)
+    command.add_argument(
+        "--no-answer-threshold",
+        type=float,
+        help="the doubt, 0 to 1, up to which there is an answer: 1 always answers; by default as the model prefers",
+    )
     command.set_defaults(run=run)
 
 
 def run(options: Namespace) -> None:
+    if options.jsonl and (options.question or options.context is not None):
+        raise InputError("With --jsonl, questions and contexts come from --file or standard input, a line each.")
     (run_lines if options.jsonl else run_texts)(options)
+
+
+def settings_of(engine: Engine, options: Namespace) -> AnswerSettings:
+    own = engine.answer_settings(options.model)
+    threshold = options.no_answer_threshold
+    return own if threshold is None else replace(own, no_answer_threshold=threshold)
 
 
 def run_texts(options: Namespace) -> None:
     """The question to one text after the other, a line each; an empty line where there is no answer."""
     engine = Engine()
+    settings = settings_of(engine, options)
     question = " ".join(options.question)
     for context in [options.context] if options.context is not None else read_texts(options.file):
-        said = last(engine.answer(question, context, options.model))
+        said = last(engine.answer(question, context, options.model, settings))
         if options.json:
             print(json.dumps(as_object(question, context, said), ensure_ascii=False))
             continue
@@ -65,10 +80,12 @@ def last(readings: Iterable[Reading]) -> Answer:
 def run_lines(options: Namespace) -> None:
     """JSON lines in, JSON lines out."""
     engine = Engine()
+    settings = settings_of(engine, options)
     for path in options.file or [None]:
         with lines_of(path) as lines:
             rows, to_answer = tee(read_objects(lines, "question", "context"))
-            answers = engine.answer_many(((row["question"], row["context"]) for row in to_answer), options.model)
+            asked = ((row["question"], row["context"]) for row in to_answer)
+            answers = engine.answer_many(asked, options.model, settings)
             for row, said in tqdm(zip(rows, answers, strict=True), unit="question", file=sys.stderr):
                 print(json.dumps(row | as_fields(row["context"], said), ensure_ascii=False), flush=True)
 

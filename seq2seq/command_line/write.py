@@ -46,6 +46,8 @@ def add_options(command: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
+    if options.text and (options.file or options.jsonl):
+        raise InputError("Give the text as an argument, or --file, or lines with --jsonl: only one of them is read.")
     (run_lines if options.jsonl else run_texts)(options)
 
 
@@ -111,6 +113,7 @@ def as_object(text: str, result: Generated) -> dict:
         "num_source_tokens": result.num_source_tokens,
         "num_cut_tokens": result.num_cut_tokens,
         "num_sections": result.num_sections,
+        "quoted": result.quoted,
         "seconds": round(result.seconds, 3),
     }
 

@@ -20,6 +20,7 @@ from seq2seq.engine.memory import keep_freed_memory
 from seq2seq.engine.settings import EngineSettings
 from seq2seq.tasks import (
     SKILLS,
+    AnswerSettings,
     Generated,
     GenerationSettings,
     InputError,
@@ -33,13 +34,13 @@ from seq2seq.tasks import (
     write,
     write_batch,
 )
+from seq2seq.tasks.alike import MOST_ROWS
 from seq2seq.tasks.answer import answer, answer_many
 from seq2seq.tasks.cost import Machine, machine, measure
 from seq2seq.tasks.mass import LayersRead, read_mass
-from seq2seq.tasks.parameters import decoder_of, encoder_of, task_parameters
+from seq2seq.tasks.parameters import decoder_of, encoder_of, task_parameters, writing_parameters
 from seq2seq.tasks.pattern import PatternSettings
 from seq2seq.tasks.source import clean, read_source
-from seq2seq.tasks.writing import BATCH_SIZE, prompt_of
 from seq2seq.tokenizers import load_tokenizer
 from seq2seq.trace import Answer, AttentionKind, AttentionRecord, BlockMass, Timing
 
@@ -166,22 +167,30 @@ class Engine:
         """The finished output of every text, in order; for one that cannot be worked on, why. Written in batches."""
         writer = self.load(task, model)
         remaining = iter(texts)
-        while batch := list(islice(remaining, BATCH_SIZE)):
+        while batch := list(islice(remaining, MOST_ROWS)):
             yield from write_batch(writer, task, batch, settings)
 
-    def answer(self, question: str, context: str, model: str | None = None) -> Iterator[Reading]:
+    def answer_settings(self, model: str | None = None) -> AnswerSettings:
+        """The checkpoint's own."""
+        return self.load("answer", model).settings
+
+    def answer(
+        self, question: str, context: str, model: str | None = None, settings: AnswerSettings | None = None
+    ) -> Iterator[Reading]:
         """Snapshots of the text being read, the last with the answer; stop iterating to cancel.
 
         Raises: InputError, CheckpointError, each with what to do.
         """
-        return answer(self.load("answer", model), question, context)
+        return answer(self.load("answer", model), question, context, settings)
 
-    def answer_many(self, rows: Iterable[tuple[str, str]], model: str | None = None) -> Iterator[Answer | InputError]:
+    def answer_many(
+        self, rows: Iterable[tuple[str, str]], model: str | None = None, settings: AnswerSettings | None = None
+    ) -> Iterator[Answer | InputError]:
         """The answer to every (question, context), in order; for one that cannot be worked on, why. Read in batches."""
         reader = self.load("answer", model)
         remaining = iter(rows)
-        while batch := list(islice(remaining, BATCH_SIZE)):
-            yield from answer_many(reader, batch)
+        while batch := list(islice(remaining, MOST_ROWS)):
+            yield from answer_many(reader, batch, settings)
 
     def attention(
         self,
@@ -206,7 +215,7 @@ class Engine:
         """
         card = self._cards[model]
         worker = self.load(card.tasks[0], model)
-        prompt = prompt_of(worker.model.config, card.tasks[0])
+        prompt = writing_parameters(worker.model.config, card.tasks[0]).prefix
         source = read_source(clean(text), prompt, worker.tokenizer, card.max_source_tokens)
         return read_mass(worker.model, source, model, layer, block_size)
 
@@ -233,7 +242,7 @@ def read_card(name: str, path: str) -> ModelCard:
         num_heads=(decoder or encoder).num_attention_heads,
         num_encoder_layers=encoder.num_hidden_layers,
         max_source_tokens=encoder.max_position_embeddings,
-        preferred=tuple(skill for skill in skills if task_parameters(config).get(skill, {}).get("preferred")),
+        preferred=tuple(skill for skill in skills if writing_parameters(config, skill).preferred),
         folder=Path(path) if Path(path).is_dir() else None,
     )
 

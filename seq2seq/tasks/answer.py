@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.models import BigBirdForQuestionAnswering, BigBirdPegasusForQuestionAnswering
+from seq2seq.tasks.alike import alike
 from seq2seq.tasks.parameters import encoder_of, task_parameters
 from seq2seq.tasks.passage import Passage, Row, read_passage, words_of
 from seq2seq.tasks.results import AnswerSettings, InputError, Reading, Skill, TokenCount
@@ -28,8 +28,6 @@ from seq2seq.tasks.source import clean
 from seq2seq.tasks.spans import Candidate, by_words, distribution, likeliest, span_scores
 from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import Answer, Span
-
-BATCH_TOKENS = 8192  # that go through the model at once where many questions are answered
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class Reader:
 
     @torch.no_grad()
     def read(self, rows: Sequence[Row]) -> list[Scores]:
-        """Rows of like length (`num_sparse_blocks`) in one pass."""
+        """Rows of like length (`alike`) in one pass."""
         device = self.model.device
         input_ids = pad_sequence([torch.tensor(row.input_ids) for row in rows], True, self.tokenizer.pad_token_id)
         places = torch.arange(input_ids.shape[1])
@@ -90,15 +88,6 @@ class Reader:
             Scores(start[row.context], end[row.context], score)
             for row, start, end, score in zip(rows, starts.numpy(), ends.numpy(), nothing, strict=True)
         ]
-
-    def num_sparse_blocks(self, row: Row) -> int:
-        """Of the pattern in which a row is read; 0 for full attention.
-
-        Rows that differ in it are not to be read together: the shorter would see another pattern than alone.
-        """
-        sparsity = encoder_of(self.model.config).block_sparsity
-        length = len(row.input_ids)
-        return 0 if sparsity is None or length <= sparsity.longest_dense else sparsity.num_blocks(length)
 
 
 def settings_from(parameters: Mapping[str, Any]) -> AnswerSettings:
@@ -156,23 +145,9 @@ def passage_or_error(reader: Reader, question: str, context: str, settings: Answ
 def read_all(reader: Reader, rows: Sequence[Row]) -> list[Scores]:
     """The scores of every row, in order, read in batches of like length."""
     scores: dict[int, Scores] = {}
-    by_length = sorted(range(len(rows)), key=lambda index: len(rows[index].input_ids))
-    for _, alike in groupby(by_length, key=lambda index: reader.num_sparse_blocks(rows[index])):
-        for batch in batches(alike, rows):
-            scores |= zip(batch, reader.read([rows[index] for index in batch]), strict=True)
-    return [scores[index] for index in range(len(rows))]
-
-
-def batches(indices: Iterable[int], rows: Sequence[Row]) -> Iterator[list[int]]:
-    """Indices of rows from short to long, in batches of BATCH_TOKENS with their padding, or of one long row."""
-    batch: list[int] = []
-    for index in indices:
-        if batch and (len(batch) + 1) * len(rows[index].input_ids) > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+    for places in alike([len(row.input_ids) for row in rows], encoder_of(reader.model.config)):
+        scores |= zip(places, reader.read([rows[place] for place in places]), strict=True)
+    return [scores[place] for place in range(len(rows))]
 
 
 def conclude(passage: Passage, scores: Sequence[Scores], settings: AnswerSettings, seconds: float) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from seq2seq.config import PretrainedConfig, StackConfig
@@ -11,9 +12,27 @@ from seq2seq.config import PretrainedConfig, StackConfig
 def task_parameters(config: PretrainedConfig) -> Mapping[str, Mapping[str, Any]]:
     """What config.json says of each task that the checkpoint was taught.
 
-    Of writing, a `prefix` and settings of generation; of answering, fields of AnswerSettings.
+    Of writing, fields of WritingParameters and settings of generation; of answering, fields of AnswerSettings.
     """
     return getattr(config, "task_specific_params", None) or {}
+
+
+@dataclass(frozen=True)
+class WritingParameters:
+    """What config.json says of one task of writing."""
+
+    search: Mapping[str, Any]  # settings of generation
+    prefix: str = ""  # what the checkpoint was taught to find before a text of this task
+    quote_beyond: int | None = None  # tokens of a text beyond which it is quoted; None: never unasked
+    names_from_source: bool = False  # whether names and numbers are held to the source's (`copying`)
+    preferred: bool = False  # whether it does this better than others that come with it
+
+
+def writing_parameters(config: PretrainedConfig, task: str) -> WritingParameters:
+    given = task_parameters(config).get(task, {})
+    own = {field.name for field in fields(WritingParameters)} - {"search"}
+    search = {name: value for name, value in given.items() if name not in own}
+    return WritingParameters(search, **{name: value for name, value in given.items() if name in own})
 
 
 def encoder_of(config: PretrainedConfig) -> StackConfig:

@@ -13,20 +13,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from math import inf
-from typing import Any
 
 import torch
 
 from seq2seq.attention.tape import recording
-from seq2seq.config import PretrainedConfig
 from seq2seq.generation.sampling import LogitsProcessor
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import Step
 from seq2seq.models.generating import first_token, generation_defaults
 from seq2seq.models.source import GeneratesFromSource
+from seq2seq.tasks.alike import alike
 from seq2seq.tasks.copying import NamesFromSource, Pieces
 from seq2seq.tasks.output import choices_of, plain_text, special_token, target_tokens
-from seq2seq.tasks.parameters import task_parameters
+from seq2seq.tasks.parameters import WritingParameters, writing_parameters
 from seq2seq.tasks.quoting import Length, fair_length, quote
 from seq2seq.tasks.results import Generated, GenerationSettings, InputError, Section, Task, TokenCount
 from seq2seq.tasks.sections import joined, sections
@@ -35,10 +34,8 @@ from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import AttentionKind, AttentionRecord
 
 NUM_ALTERNATIVES = 5
-BATCH_SIZE = 16  # sources written side by side
 IN_SECTIONS: frozenset[Task] = frozenset({"summarize"})
 QUOTED: frozenset[Task] = frozenset({"summarize"})  # tasks whose output may be sentences of the source
-NOT_OF_THE_SEARCH = ("prefix", "preferred", "quote_beyond", "names_from_source")  # of what config.json says of a task
 
 
 @dataclass(frozen=True)
@@ -53,12 +50,15 @@ class Writer:
         """Tokens of a source that fit, the prompt included."""
         return self.model.config.encoder.max_position_embeddings
 
+    def parameters(self, task: Task) -> WritingParameters:
+        return writing_parameters(self.model.config, task)
+
     def source(self, task: Task, text: str) -> Source:
-        return read_source(clean(text), prompt_of(self.model.config, task), self.tokenizer, self.limit)
+        return read_source(clean(text), self.parameters(task).prefix, self.tokenizer, self.limit)
 
     def num_tokens(self, task: Task, text: str) -> int:
         """Of the whole text, the prompt included, whether or not it fits."""
-        return num_tokens(text, prompt_of(self.model.config, task), self.tokenizer)
+        return num_tokens(text, self.parameters(task).prefix, self.tokenizer)
 
     def parts(self, task: Task, text: str) -> list[str]:
         """The texts to write for, one after the other: the text itself, or the sections of it that have words."""
@@ -82,7 +82,7 @@ class Writer:
             raise InputError("Only a summary can be told in the text's own sentences. Choose the model's own words.")
         if settings.wording is not None:
             return settings.wording == "quoted"
-        beyond = task_parameters(self.model.config).get(task, {}).get("quote_beyond")
+        beyond = self.parameters(task).quote_beyond
         return beyond is not None and self.num_tokens(task, clean(text)) > beyond
 
     @cached_property
@@ -91,7 +91,7 @@ class Writer:
 
     def rules(self, task: Task, sources: Sequence[Source]) -> list[LogitsProcessor]:
         """What the search is held to beside its settings, where config.json says so: to the sources' names."""
-        if not task_parameters(self.model.config).get(task, {}).get("names_from_source"):
+        if not self.parameters(task).names_from_source:
             return []
         texts = [self.tokenizer.decode(source.text_ids) for source in sources]
         return [NamesFromSource(self.pieces, texts)]
@@ -102,7 +102,7 @@ class Writer:
         Raises: InputError that names a setting out of range.
         """
         base = self.model.generation_config or generation_defaults(self.model.config)
-        merged = base.merged(**generation_of(self.model.config, task)).merged(**settings.overrides())
+        merged = base.merged(**self.parameters(task).search).merged(**settings.overrides())
         room = self.model.config.decoder.max_position_embeddings - 1
         wanted = merged.max_length if merged.max_new_tokens is None else merged.max_new_tokens
         config = merged.merged(max_new_tokens=room if wanted is None else min(wanted, room))
@@ -112,15 +112,6 @@ class Writer:
             raise InputError(str(error)) from error
         refuse_crossed(config.min_new_tokens or 0, config.max_new_tokens)
         return config
-
-
-def prompt_of(config: PretrainedConfig, task: Task) -> str:
-    return task_parameters(config).get(task, {}).get("prefix", "")
-
-
-def generation_of(config: PretrainedConfig, task: Task) -> dict[str, Any]:
-    parameters = task_parameters(config).get(task, {})
-    return {name: value for name, value in parameters.items() if name not in NOT_OF_THE_SEARCH}
 
 
 def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | None = None) -> Iterator[Generated]:
@@ -208,8 +199,12 @@ def write_batch(
     sources = [
         writer.source(task, part) for plan in plans if isinstance(plan, Plan) and not plan.quotes for part in plan.parts
     ]
-    batches = [sources[start : start + BATCH_SIZE] for start in range(0, len(sources), BATCH_SIZE)]
-    written = (output for batch in batches for output in generate_batch(writer, task, batch, settings))
+    outputs: dict[int, str] = {}
+    for places in alike([len(source.input_ids) for source in sources], writer.model.config.encoder):
+        outputs |= zip(
+            places, generate_batch(writer, task, [sources[place] for place in places], settings), strict=True
+        )
+    written = (outputs[place] for place in range(len(sources)))
 
     def output(plan: Plan) -> str:
         if plan.quotes:

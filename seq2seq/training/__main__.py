@@ -41,6 +41,8 @@ def main() -> None:
     given = {field: getattr(arguments, field) for field in SETTINGS}
     settings = replace(recipe.settings, **{field: value for field, value in given.items() if value is not None})
     torch.manual_seed(settings.seed)
+    if recipe.start and not arguments.start:
+        parser.error(f"{recipe.name} goes on from what {recipe.start} made: give its folder as --start")
     start = arguments.start or public_bert()
     model, examples, dev = prepare(recipe, arguments.data, start, arguments.output)
     model.to("cuda" if torch.cuda.is_available() else "cpu")

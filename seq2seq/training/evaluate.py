@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from seq2seq.engine import Engine
 from seq2seq.engine.local import read_card
+from seq2seq.tasks import InputError
 from seq2seq.tasks.novelty import novel_facts, novel_words
 from seq2seq.training.data import SENTENCE_END, WORD, Ingredient, Pair, read_pairs
 from seq2seq.training.evaluate_answers import measure_answers
@@ -131,8 +132,13 @@ def written(engine: Engine, model: str, task: str, pairs: Sequence[Pair]) -> lis
     """Outputs in the order of the pairs; texts of like length are written together."""
     order = sorted(range(len(pairs)), key=lambda index: len(pairs[index].source))
     texts = [pairs[index].source for index in order]
-    outputs = tqdm(engine.run_many(task, texts, model), total=len(texts), desc=task)
-    by_index = dict(zip(order, map(str, outputs), strict=True))
+    by_index: dict[int, str] = {}
+    for index, output in zip(
+        order, tqdm(engine.run_many(task, texts, model), total=len(texts), desc=task), strict=True
+    ):
+        if isinstance(output, InputError):
+            raise output
+        by_index[index] = output
     return [by_index[index] for index in range(len(pairs))]
 
 

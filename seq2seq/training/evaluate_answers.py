@@ -35,7 +35,7 @@ def measure_answers(engine: Engine, model: str, data: Path, limit: int) -> dict[
     threshold = engine.load("answer", model).settings.no_answer_threshold
     plain = drawn(rows_of(data, ANSWERABLE), limit)
     both = drawn(halves(rows_of(data, WITH_UNANSWERABLE))[1], limit)
-    long = drawn(long_rows(data), limit // 10)
+    long = drawn(long_rows(data), max(1, limit // 10))
     said = {name: outcomes(engine, model, rows) for name, rows in (("plain", plain), ("both", both), ("long", long))}
     return {
         "answer": entry(ANSWERABLE, said["plain"], ALWAYS, sentences(plain), ALWAYS),

@@ -46,7 +46,9 @@ def test_json_has_the_text_and_the_counts(capsys):
     row = json.loads(out)
     assert code == 0
     assert row["text"] == TEXT
-    assert row.keys() == {"text", "output", "num_source_tokens", "num_cut_tokens", "num_sections", "seconds"}
+    assert row.keys() == {
+        "text", "output", "num_source_tokens", "num_cut_tokens", "num_sections", "quoted", "seconds"
+    }  # fmt: skip
 
 
 def test_json_lines_keep_order_fields_and_go_on_after_a_bad_text(capsys, tmp_path):
@@ -134,6 +136,13 @@ def test_a_summary_can_be_told_in_the_texts_own_sentences(capsys, tmp_path):
     assert json.loads(rows)["output"] == plain.strip()
 
 
+@pytest.mark.parametrize("more", [["--file", "x.txt"], ["--jsonl"]])
+def test_two_sources_of_a_text_are_refused(capsys, more):
+    code, _, err = run(capsys, "fuse", TEXT, *more)
+    assert code
+    assert "only one of them is read" in err
+
+
 # Questions
 
 
@@ -141,6 +150,19 @@ def ask(capsys, *arguments: str) -> tuple[int, str, str]:
     code = main(["answer", *arguments])
     out, err = capsys.readouterr()
     return code, out, err
+
+
+def test_who_asks_decides_how_much_doubt_an_answer_may_carry(capsys, tmp_path):
+    question = ["Where", "did", "she", "move?", "--context", TEXT]
+    assert ask(capsys, *question, "--no-answer-threshold", "1")[1].strip() in TEXT
+    _, nothing, err = ask(capsys, *question, "--no-answer-threshold", "0")
+    assert (nothing, "no answer" in err) == ("\n", True)
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"question": "Where?", "context": TEXT}))
+    row = json.loads(ask(capsys, "--jsonl", "--file", str(path), "--no-answer-threshold", "0")[1])
+    assert row["output"] is None
+    assert "from 0 to 1" in ask(capsys, *question, "--no-answer-threshold", "2")[2]
+    assert "come from --file" in ask(capsys, *question, "--jsonl")[2]
 
 
 def test_a_context_from_an_argument_a_file_and_standard_input_gives_the_same_answer(capsys, tmp_path, monkeypatch):

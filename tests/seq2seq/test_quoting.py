@@ -19,7 +19,6 @@ from seq2seq.tasks.quoting import (
     shares_of,
 )
 from seq2seq.tasks.sections import sentences_of
-from seq2seq.tasks.writing import prompt_of
 
 SENTENCES = [
     "Anna Lind moved to Oslo in the spring of 1932.",
@@ -123,7 +122,7 @@ def test_a_batch_quotes_what_each_text_quotes_alone(writer):
 
 
 def test_the_checkpoint_says_how_long_a_text_is_quoted(writer, monkeypatch):
-    parameters = {"summarize": {"prefix": prompt_of(writer.model.config, "summarize"), "quote_beyond": 60}}
+    parameters = {"summarize": {"prefix": writer.parameters("summarize").prefix, "quote_beyond": 60}}
     monkeypatch.setattr(writer.model.config, "task_specific_params", parameters)
     texts = [TEXT, SENTENCES[0]]
     assert [writer.quotes("summarize", text, GenerationSettings()) for text in texts] == [True, False]

@@ -8,9 +8,9 @@ import torch
 
 from seq2seq.generation.generate import generate_steps
 from seq2seq.tasks import Generated, GenerationSettings, InputError, Section, attention, write, write_batch
+from seq2seq.tasks.alike import MOST_ROWS
 from seq2seq.tasks.output import plain_text
 from seq2seq.tasks.source import clean
-from seq2seq.tasks.writing import BATCH_SIZE
 from seq2seq.trace import by_words
 
 TEXT = "Anna Lind moved to Oslo. She opened a small bakery."
@@ -214,7 +214,7 @@ def test_a_batch_of_long_and_short_texts_gives_what_each_gives_alone(writer, num
             sections += alone.num_sections
         else:
             assert isinstance(output, InputError)
-    assert sections > BATCH_SIZE
+    assert sections > MOST_ROWS
 
 
 @pytest.mark.parametrize("kind", ["cross", "encoder", "decoder"])
