@@ -11,7 +11,7 @@ FINISHED = re.compile(r"\d+ tokens? in [\d.]+ s")
 
 
 def box(panel: Locator) -> Locator:
-    return panel.get_by_label("Your text")
+    return panel.get_by_label("Your text", exact=True)
 
 
 def output(panel: Locator) -> Locator:
