@@ -1,7 +1,8 @@
 """The training loop: bfloat16 autocast, warm-up and linear decay, gradient clipping, validation, best kept, resumable.
 
 A run lives in a folder: `state.pt` holds all that a killed run needs to go on as if nothing had happened, `best/` the
-checkpoint with the lowest validation loss so far, `log.jsonl` one line a validation.
+checkpoint with the lowest validation loss so far (the mean over tasks by the number of their examples), `log.jsonl` one
+line a validation.
 """
 
 from __future__ import annotations
@@ -160,7 +161,8 @@ def validate_and_save(
     settings: TrainingSettings, progress: Progress, folder: Path, train_loss: float,
 ) -> None:  # fmt: skip
     losses = validation_losses(model, dev, settings.batch_cost)
-    mean = sum(losses.values()) / len(losses)
+    counts = Counter(example.task for example in dev)
+    mean = sum(losses[task] * count for task, count in counts.items()) / len(dev)
     if mean < progress.best_loss:
         progress.best_loss = mean
         model.save_pretrained(folder / BEST_FOLDER)
