@@ -57,7 +57,7 @@ SUMMARY_SEARCH: dict[str, int | float] = {
 }  # fmt: skip
 REWRITING_SEARCH: dict[str, dict[str, int | float]] = {
     "fuse": {"num_beams": 1, "max_new_tokens": 192, "names_from_source": True},
-    "split": {"num_beams": 4, "max_new_tokens": 192, "names_from_source": True},
+    "split": {"num_beams": 1, "max_new_tokens": 192, "names_from_source": True},
 }
 
 
