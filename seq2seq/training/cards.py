@@ -146,7 +146,8 @@ SUMMARY_WORDS = WritingWords(
     baselines="the first two sentences of a short text, the first six of a long one",
     published="one-sentence summaries of XSum, R2 15.2 to 18.8 (Rothe et al. 2020).",
     fails="Summaries are of news in British English and of textbooks by habit; of other texts they are often sentences "
-    "of the text, shortened. They can mix up who did what, and those of long texts can miss what whole sections say.",
+    "of the text, shortened. They can mix up who did what. Texts beyond 512 tokens are not written but quoted: "
+    "sentences of the text, which may mislead without what stood around them, and can miss what whole sections say.",
     licences="Publishers' news and textbooks under non-commercial licences are among them: whether weights trained on "
     "such texts may be used commercially is for the user to judge.",
 )

@@ -102,7 +102,7 @@ SUMMARIES = WritingRecipe(
     max_position_embeddings=4096,
     settings=TrainingSettings(num_steps=2000, learning_rate=2e-4, warmup_steps=50, batch_cost=4600),
     prompts={"summarize": "<summarize>"},
-    generation={"summarize": SUMMARY_SEARCH},
+    generation={"summarize": SUMMARY_SEARCH | {"preferred": True}},
 )
 
 PEGASUS = PegasusRecipe(

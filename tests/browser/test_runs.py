@@ -98,6 +98,7 @@ def test_cancel_stops_and_the_next_run_works(visit, engine):
 
 def test_a_long_text_is_summarized_section_by_section_and_cancel_keeps_what_is_there(visit):
     panel = visit().tab("Summarize")
+    choose_model(panel, "Gloss small")
     panel.get_by_label("The model’s own").check()
     bar = panel.get_by_role("progressbar", name="Sections done")
     run(panel, "Summarize", long_text(40))
@@ -118,6 +119,7 @@ def test_a_long_text_is_summarized_section_by_section_and_cancel_keeps_what_is_t
 
 def test_a_summary_in_sections_can_be_looked_at_and_summarized_again(visit):
     panel = visit().tab("Summarize")
+    choose_model(panel, "Gloss small")
     panel.get_by_label("The model’s own").check()
     open_settings(panel)
     choose_settings(panel, Beams=1, Longest_output=30)
@@ -141,6 +143,7 @@ def test_a_summary_in_sections_can_be_looked_at_and_summarized_again(visit):
 
 def test_a_long_text_is_quoted_unless_its_own_words_are_asked_for(visit):
     panel = visit().tab("Summarize")
+    choose_model(panel, "Gloss small")
     text = long_text(3)
     run(panel, "Summarize", text)
     result = wait_until_finished(panel)
@@ -159,6 +162,11 @@ def long_text(num_sections: int) -> str:
     """A text that gloss-small reads in so many sections."""
     paragraphs = ["The town of Holm voted for a bridge. " * 45, "The ferry sank in a storm in May. " * 45]
     return "\n\n".join(paragraphs[number % 2].strip() for number in range(num_sections))
+
+
+def choose_model(panel, title: str) -> None:
+    panel.get_by_label("Model", exact=True).click()
+    panel.page.get_by_role("option", name=re.compile(f"^{title}")).click()
 
 
 def choose_section(panel, number: int) -> None:
