@@ -80,7 +80,8 @@ def test_a_quoted_summary_is_sentences_of_the_text_in_their_order(writer):
     assert result.finished
     assert result.quoted
     chosen = [sentence for sentence in SENTENCES if sentence in result.text]
-    assert 1 <= len(chosen) < len(SENTENCES)
+    assert chosen
+    assert len(chosen) < len(SENTENCES)
     assert result.text == " ".join(chosen)
 
 
