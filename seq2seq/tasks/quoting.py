@@ -14,6 +14,7 @@ from math import inf
 
 import torch
 from torch import LongTensor, Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from seq2seq.attention.tape import recording
 from seq2seq.generation.settings import GenerationConfig
@@ -25,7 +26,9 @@ from seq2seq.tasks.source import Source, has_words
 from seq2seq.tokenizers import Tokenizer
 
 TOKENS_PER_ROOT = 14  # see fair_length
-WORDS_OF_A_SENTENCE = range(8, 41)
+WORDS_OF_A_SENTENCE = range(8, 61)
+OPENING_MARKS = "\"'“‘«"
+SENTENCE_ENDS = (".", *(f".{mark}" for mark in "\"'”’»"))
 NOWHERE = -1  # the place of a token that is in no sentence
 
 
@@ -53,7 +56,8 @@ def quote(
     sentences = quotable(source.text)
     places = places_of_tokens(source, sentences)
     with torch.no_grad():
-        shares = shares_of(first_glance(model, source.input_ids, first_token(config)).cpu(), places, len(sentences))
+        (glance,) = first_glance(model, [source.input_ids], first_token(config)).cpu()
+    shares = shares_of(glance, places, len(sentences))
     lengths = torch.bincount(places[places != NOWHERE], minlength=len(sentences))
     chosen = [sentences[index] for index in choose(shares.tolist(), lengths.tolist(), length)]
     text = " ".join(sentence.text for sentence in chosen)
@@ -82,7 +86,8 @@ def plain_sentences(text: str) -> list[Sentence]:
 
 def is_plain(sentence: str) -> bool:
     """Whether it looks like a sentence of running text, not a heading, a caption, a question or a list."""
-    return len(sentence.split()) in WORDS_OF_A_SENTENCE and sentence[:1].isupper() and sentence.endswith(".")
+    opens_well = sentence.lstrip(OPENING_MARKS)[:1].isupper()
+    return len(sentence.split()) in WORDS_OF_A_SENTENCE and opens_well and sentence.endswith(SENTENCE_ENDS)
 
 
 def places_of_tokens(source: Source, sentences: Sequence[Sentence]) -> LongTensor:
@@ -96,16 +101,24 @@ def places_of_tokens(source: Source, sentences: Sequence[Sentence]) -> LongTenso
     return torch.tensor(places)
 
 
-def first_glance(model: GeneratesFromSource, input_ids: Sequence[int], start: int) -> Tensor:
-    """S: how much each token of the source is looked at for the first word: the mean of the last layer's heads."""
+def first_glance(model: GeneratesFromSource, rows: Sequence[Sequence[int]], start: int) -> Tensor:
+    """B S: how much each token of B sources is looked at for the first word: the mean of the last layer's heads.
+
+    What shorter rows are padded with is looked at by 0.
+    """
     last = model.config.decoder.num_hidden_layers - 1
+    tensors = [torch.tensor(row, device=model.device) for row in rows]
+    lengths = torch.tensor([[len(row)] for row in rows], device=model.device)
+    input_ids = pad_sequence(tensors, batch_first=True, padding_value=model.config.pad_token_id)
+    mask = (torch.arange(input_ids.shape[1], device=model.device) < lengths).long()
     with recording(lambda kind, layer: (kind, layer) == ("cross", last)) as tape:
         model(
-            input_ids=torch.tensor([input_ids], device=model.device),
-            decoder_input_ids=torch.tensor([[start]], device=model.device),
+            input_ids=input_ids,
+            attention_mask=None if mask.all() else mask,
+            decoder_input_ids=input_ids.new_full((len(rows), 1), start),
             use_cache=False,
         )
-    return tape.weights["cross", last][0, :, 0].float().mean(dim=0)
+    return tape.weights["cross", last][:, :, 0].float().mean(dim=1)
 
 
 def shares_of(glance: Tensor, places: LongTensor, num_sentences: int) -> Tensor:

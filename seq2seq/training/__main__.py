@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from seq2seq.engine.memory import keep_freed_memory
-from seq2seq.training.loop import train
+from seq2seq.training.loop import freeze, train
 from seq2seq.training.prepare import prepare, public_bert
 from seq2seq.training.recipes import RECIPES
 
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the run, which can be resumed")
     for field, kind in SETTINGS.items():
         parser.add_argument(f"--{field.replace('_', '-')}", type=kind, help="in place of the recipe's own")
+    parser.add_argument("--frozen", nargs="*", default=(), help="beginnings of the names of parameters to leave alone")
     arguments = parser.parse_args()
 
     keep_freed_memory()
@@ -45,6 +46,7 @@ def main() -> None:
         parser.error(f"{recipe.name} goes on from what {recipe.start} made: give its folder as --start")
     start = arguments.start or public_bert()
     model, examples, dev = prepare(recipe, arguments.data, start, arguments.output)
+    freeze(model, arguments.frozen)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     print(f"{len(examples)} training examples, {len(dev)} dev examples, {model.num_parameters():,} parameters")
     train(model, examples, dev, settings, arguments.output)

@@ -24,7 +24,7 @@ class Example(Protocol):
         """Tokens that the model reads."""
 
     @property
-    def num_targets(self) -> int:
+    def num_targets(self) -> float:
         """Over how many predictions its loss is a mean."""
 
     @classmethod

@@ -28,26 +28,29 @@ class ChoiceExample:
     places: list[int]  # of each token, which sentence it is in
     num_sentences: int
     chosen: list[int]  # places of the sentences to look at
+    weights: list[float]  # of each of those
 
     @property
     def cost(self) -> int:
         return len(self.source_ids)
 
     @property
-    def num_targets(self) -> int:
-        return len(self.chosen)
+    def num_targets(self) -> float:
+        return sum(self.weights)
 
     @classmethod
     def loss(cls, model: GeneratesFromSource, examples: Sequence[ChoiceExample]) -> Tensor:
-        """Minus the mean logarithm of the chosen sentences' shares of the first glance."""
-        total = sum(-shares(model, each)[each.chosen].clamp(min=LEAST_SHARE).log().sum() for each in examples)
+        """Minus the mean logarithm of the chosen sentences' shares of the first glance, by their weights."""
+        glances = first_glance(model, [each.source_ids for each in examples], model.config.decoder_start_token_id)
+        total = sum(loss_of_glance(glance, each) for glance, each in zip(glances, examples, strict=True))
         return total / sum(example.num_targets for example in examples)
 
 
-def shares(model: GeneratesFromSource, example: ChoiceExample) -> Tensor:
-    """N: each sentence's share of the first glance."""
-    glance = first_glance(model, example.source_ids, model.config.decoder_start_token_id)
-    return shares_of(glance, torch.tensor(example.places), example.num_sentences)
+def loss_of_glance(glance: Tensor, example: ChoiceExample) -> Tensor:
+    """Of S weights, those behind the example's own tokens all 0, summed over the chosen sentences."""
+    shares = shares_of(glance[: len(example.places)], torch.tensor(example.places), example.num_sentences)
+    weights = torch.tensor(example.weights, device=shares.device)
+    return -(weights * shares[example.chosen].clamp(min=LEAST_SHARE).log()).sum()
 
 
 def to_choose(selection: Selection, prompt: str, tokenizer: Tokenizer, limit: int) -> ChoiceExample:
@@ -57,5 +60,8 @@ def to_choose(selection: Selection, prompt: str, tokenizer: Tokenizer, limit: in
     places = places_of_tokens(source, sentences)
     num_read = int(places.max()) + 1
     texts = [sentence.text for sentence in sentences[:num_read]]
-    chosen = [texts.index(text) for text in selection.chosen if text in texts]
-    return ChoiceExample(selection.task, list(source.input_ids), places.tolist(), num_read, chosen)
+    weighed = zip(selection.chosen, selection.weights, strict=True)
+    chosen = {texts.index(text): weight for text, weight in weighed if text in texts}
+    return ChoiceExample(
+        selection.task, list(source.input_ids), places.tolist(), num_read, list(chosen), list(chosen.values())
+    )

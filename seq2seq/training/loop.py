@@ -12,7 +12,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -79,12 +79,25 @@ def train(
 
 
 def grouped(model: PreTrainedModel, weight_decay: float) -> list[dict]:
-    """Matrices decay towards zero; biases and norms do not."""
-    parameters = list(model.parameters())
+    """Matrices decay towards zero; biases and norms do not. What is frozen is not there."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return [
         {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
     ]
+
+
+def freeze(model: PreTrainedModel, beginnings: Sequence[str]) -> None:
+    """Leaves the parameters whose names begin so as they are.
+
+    Raises: ValueError for a beginning that no parameter has.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    for beginning in beginnings:
+        if not any(name.startswith(beginning) for name in names):
+            raise ValueError(f"No parameter's name begins with {beginning!r}. They are: {', '.join(names)}.")
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not name.startswith(tuple(beginnings)))
 
 
 def endless(examples: list[Example], settings: TrainingSettings, start: int) -> Iterator[list[Example]]:
@@ -116,7 +129,7 @@ def update(
     for parameters in optimizer.param_groups:
         parameters["lr"] = learning_rate(settings, step)
     classes = Counter(type(group[0]) for group in groups)
-    targets: Counter[type] = Counter()
+    targets: dict[type, float] = dict.fromkeys(classes, 0.0)
     for group in groups:
         targets[type(group[0])] += count_targets(group)
     mean = 0.0
@@ -132,7 +145,7 @@ def update(
     return mean
 
 
-def count_targets(group: list[Example]) -> int:
+def count_targets(group: list[Example]) -> float:
     return sum(example.num_targets for example in group)
 
 
@@ -146,12 +159,12 @@ def validation_losses(model: PreTrainedModel, dev: list[Example], batch_cost: in
     """Mean loss a target of each task's dev examples."""
     model.eval()
     sums: dict[str, float] = {}
-    targets: dict[str, int] = {}
+    targets: dict[str, float] = {}
     for task in sorted({example.task for example in dev}):
         for group in batches([example for example in dev if example.task == task], batch_cost, seed=0):
             count = count_targets(group)
             sums[task] = sums.get(task, 0.0) + batch_loss(model, group).item() * count
-            targets[task] = targets.get(task, 0) + count
+            targets[task] = targets.get(task, 0.0) + count
     model.train()
     return {task: sums[task] / targets[task] for task in sums}
 

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from seq2seq.checkpoints.hub import find_file
 from seq2seq.models import BertModel, BigBirdPegasusForConditionalGeneration, EncoderDecoderModel
-from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tokenizers import BertGenerationTokenizer
-from seq2seq.training.batches import Inputs, attention_mask, loss_of, padded
+from seq2seq.training.batches import attention_mask, padded
 from seq2seq.training.choosing import ChoiceExample, to_choose
 from seq2seq.training.data import Pair, Selection, mix, read_pairs
 from seq2seq.training.recipes import PegasusRecipe, WritingRecipe
+from seq2seq.training.token_loss import token_loss
 from seq2seq.training.vocabulary import train_sentencepiece, transfer_embeddings
 from seq2seq.training.warm_start import is_bert, warm_start, warm_start_pegasus, with_long_encoder
 
@@ -44,18 +44,21 @@ class PairExample:
         return len(self.target_ids)
 
     @classmethod
-    def loss(cls, model: PreTrainedModel, examples: Sequence[PairExample]) -> Tensor:
-        return loss_of(model, cls.collate(examples, model.config.pad_token_id))
-
-    @classmethod
-    def collate(cls, examples: Sequence[PairExample], pad: int) -> Inputs:
+    def loss(cls, model: GeneratesFromSource, examples: Sequence[PairExample]) -> Tensor:
+        """What the model itself makes of labels, without the logits of padding and without keeping any."""
         sources = [example.source_ids for example in examples]
-        return {
-            "input_ids": padded(sources, pad),
-            "attention_mask": attention_mask(sources),
-            "labels": padded([example.target_ids for example in examples], IGNORED),
-            "use_cache": False,
-        }
+        mask = attention_mask(sources).to(model.device)
+        labels = padded([example.target_ids for example in examples], IGNORED).to(model.device)
+        source = model.encode(padded(sources, model.config.pad_token_id).to(model.device), mask)
+        stack, _ = model.decoder_and_logits()
+        hidden_states = stack(
+            input_ids=model.prepare_decoder_input_ids_from_labels(labels),
+            encoder_hidden_states=model.source_of(source),
+            encoder_attention_mask=mask,
+            use_cache=False,
+        ).last_hidden_state
+        is_target = labels != IGNORED
+        return token_loss(hidden_states[is_target], model.get_output_embeddings(), labels[is_target])
 
 
 WritingExample = PairExample | ChoiceExample
@@ -131,7 +134,8 @@ def dev_examples(
     for ingredient in recipe.dev:
         pairs = read_pairs(data, ingredient, "dev")
         some = chance.sample(pairs, min(DEV_PAIRS, len(pairs)))
-        name = f"{ingredient.task} {ingredient.file}"
+        verb = "choose for" if isinstance(some[0], Selection) else ingredient.task
+        name = f"{verb} {ingredient.file}"
         examples += [replace(example, task=name) for example in encoded(some, recipe, tokenizer, limit)]
     return examples
 

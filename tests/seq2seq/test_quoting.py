@@ -70,9 +70,17 @@ def test_a_sentences_share_is_what_attention_for_the_first_word_gives_its_tokens
         for sentence in sentences
     ]
     start = writer.model.config.decoder_start_token_id
-    glance = first_glance(writer.model, source.input_ids, start)
+    glance = first_glance(writer.model, [source.input_ids], start)[0]
     shares = shares_of(glance, places_of_tokens(source, sentences), len(sentences))
     assert shares.tolist() == pytest.approx([each / sum(expected) for each in expected], rel=1e-3)
+
+
+def test_a_glance_at_rows_of_unlike_length_is_that_at_each_alone(writer):
+    rows = [writer.source("summarize", " ".join(SENTENCES[:count])).input_ids for count in (1, 3, 2)]
+    start = writer.model.config.decoder_start_token_id
+    for row, together in zip(rows, first_glance(writer.model, rows, start), strict=True):
+        torch.testing.assert_close(together[: len(row)], first_glance(writer.model, [row], start)[0])
+        assert together[len(row) :].sum() == 0
 
 
 def test_a_quoted_summary_is_sentences_of_the_text_in_their_order(writer):
@@ -89,9 +97,9 @@ def test_a_quoted_summary_is_sentences_of_the_text_in_their_order(writer):
 def test_what_is_looked_at_most_is_quoted(writer, monkeypatch, favourite):
     place = TEXT.index(favourite)
 
-    def glance(model, input_ids, start):
+    def glance(model, rows, start):
         tokens = writer.source("summarize", TEXT).tokens
-        return torch.tensor([1.0 if place <= token.start < place + len(favourite) else 0.1 for token in tokens])
+        return torch.tensor([[1.0 if place <= token.start < place + len(favourite) else 0.1 for token in tokens]])
 
     monkeypatch.setattr("seq2seq.tasks.quoting.first_glance", glance)
     assert quote_of(writer, TEXT, max_new_tokens=1).text == favourite

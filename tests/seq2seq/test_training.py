@@ -18,6 +18,7 @@ from seq2seq.training.data import (
     Pair,
     PrincipalDigest,
     PrincipalSentences,
+    SentencesByWorth,
     is_sound,
     mix,
     oracle,
@@ -25,13 +26,13 @@ from seq2seq.training.data import (
     read_pairs,
 )
 from seq2seq.training.evaluate import lead, novelty, rewriting_scores, summary_scores
-from seq2seq.training.loop import TrainingSettings, learning_rate, train, update
+from seq2seq.training.loop import TrainingSettings, freeze, grouped, learning_rate, train, update
 from seq2seq.training.prepare import prepare
 from seq2seq.training.recipes import FUSION
 from seq2seq.training.sari import sari
 from seq2seq.training.vocabulary import old_pieces, transfer_embeddings
 from seq2seq.training.warm_start import spread, warm_start, warm_start_pegasus, with_long_encoder
-from seq2seq.training.writing import IGNORED, PairExample, encode
+from seq2seq.training.writing import PairExample, encode
 
 OLD_WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "rain", "fell", "the", "bridge", "##s", "##ell", "f", ".", "o"]
 OLD_IDS = {word: index for index, word in enumerate(OLD_WORDS)}
@@ -99,6 +100,21 @@ def test_the_oracle_chooses_what_says_most_of_the_summary_and_no_more():
     assert (pair.source, pair.chosen) == (row["source"], (sentences[1], sentences[2]))
     assert pair.target == f"{sentences[1]} {sentences[2]}"
     assert list(OracleSentences("summarize", "x").pairs(row | {"target": "Xylophones!"})) == []
+
+
+def test_sentences_of_a_short_text_weigh_by_how_much_of_the_summary_each_says():
+    sentences = [
+        "The weather was fine on that day in the harbour town.",
+        "The council closed the old bridge because engineers found cracks.",
+    ]
+    row = {"source": " ".join(sentences), "target": "The council closed the old bridge because of cracks."}
+    (pair,) = SentencesByWorth("summarize", "x").pairs(row)
+    assert pair.chosen == tuple(sentences)
+    assert sum(pair.weights) == pytest.approx(1)
+    assert pair.weights[1] > 0.9
+    (even,) = SentencesByWorth("summarize", "x", sharpness=0).pairs(row)
+    assert even.weights == (0.5, 0.5)
+    assert list(SentencesByWorth("summarize", "x").pairs(row | {"source": sentences[0]})) == []
 
 
 def test_a_mix_takes_each_ingredient_as_often_as_asked_and_repeats_with_its_seed(data):
@@ -227,11 +243,16 @@ def test_batches_hold_every_example_once_within_their_budget():
     assert groups == batches(given, 120, seed=0) != batches(given, 120, seed=1)
 
 
-def test_padding_is_masked_in_the_source_and_ignored_in_the_target():
-    batch = PairExample.collate([PairExample("fuse", [5, 6, 7], [8, 1]), PairExample("fuse", [5], [8, 9, 1])], pad=0)
-    assert batch["input_ids"].tolist() == [[5, 6, 7], [5, 0, 0]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
-    assert batch["labels"].tolist() == [[8, 1, IGNORED], [8, 9, 1]]
+def test_what_is_frozen_stays_as_it_is_and_the_rest_is_trained(model):
+    pair = copy.deepcopy(model[1])
+    before = copy.deepcopy(dict(pair.named_parameters()))
+    freeze(pair, ["encoder.embeddings", "decoder.stack.layers.0."])
+    settings = TrainingSettings(num_steps=1, warmup_steps=1)
+    update(pair, torch.optim.AdamW(grouped(pair, 0.01), lr=1e-2), [examples(8)], settings, step=0)
+    same = {name for name, value in pair.named_parameters() if torch.equal(value, before[name])}
+    assert same == {name for name in before if name.startswith(("encoder.embeddings", "decoder.stack.layers.0."))}
+    with pytest.raises(ValueError, match="No parameter's name begins with 'head'"):
+        freeze(pair, ["head"])
 
 
 def test_the_learning_rate_rises_and_falls():

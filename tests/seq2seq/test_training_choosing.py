@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from seq2seq.models import BertGenerationConfig, EncoderDecoderConfig, EncoderDecoderModel
-from seq2seq.tasks.quoting import NOWHERE
+from seq2seq.tasks.quoting import NOWHERE, first_glance, shares_of
 from seq2seq.training.batches import batches
-from seq2seq.training.choosing import ChoiceExample, shares, to_choose
+from seq2seq.training.choosing import ChoiceExample, loss_of_glance, to_choose
 from seq2seq.training.data import Selection
 from seq2seq.training.loop import TrainingSettings, train, validation_losses
 from seq2seq.training.writing import PairExample
@@ -40,7 +40,13 @@ def example(seed: int, num_sentences: int = 4) -> ChoiceExample:
     chosen = int(torch.randint(num_sentences, (1,), generator=chance))
     source_ids[3 * chosen + 1] = 5
     places = [place for place in range(num_sentences) for _ in range(3)]
-    return ChoiceExample("summarize", source_ids.tolist(), places, num_sentences, [chosen])
+    return ChoiceExample("summarize", source_ids.tolist(), places, num_sentences, [chosen], [1.0])
+
+
+def shares(model: EncoderDecoderModel, example: ChoiceExample) -> torch.Tensor:
+    """Each sentence's share of the glance at this source alone."""
+    glance = first_glance(model, [example.source_ids], model.config.decoder_start_token_id)[0]
+    return shares_of(glance, torch.tensor(example.places), example.num_sentences)
 
 
 def test_a_selection_becomes_the_place_of_each_token_and_the_places_to_look_at(models, engine):
@@ -50,7 +56,8 @@ def test_a_selection_becomes_the_place_of_each_token_and_the_places_to_look_at(m
              for place in range(made.num_sentences)]  # fmt: skip
     assert texts == list(SENTENCES)
     assert made.places[0] == NOWHERE
-    assert (made.chosen, made.num_targets, made.cost) == ([1, 2], 2, len(made.source_ids))
+    assert (made.chosen, made.weights, made.num_targets) == ([1, 2], [1.0, 1.0], 2)
+    assert made.cost == len(made.source_ids)
 
 
 def test_sentences_that_are_cut_off_are_not_chosen(engine):
@@ -66,6 +73,14 @@ def test_the_loss_is_that_of_a_choice_among_the_sentences(model):
     expected = [shares(model, each)[each.chosen].log().sum() for each in both]
     assert [shares(model, each).sum().item() for each in both] == pytest.approx([1, 1])
     assert ChoiceExample.loss(model, both).item() == pytest.approx(-sum(expected).item() / 2, rel=1e-4)
+
+
+def test_sentences_count_by_their_weights(model):
+    weighed = replace(example(1), chosen=[0, 2], weights=[0.75, 0.25])
+    glance = first_glance(model, [weighed.source_ids], model.config.decoder_start_token_id)[0]
+    logs = shares(model, weighed).log()
+    assert loss_of_glance(glance, weighed).item() == pytest.approx(-(0.75 * logs[0] + 0.25 * logs[2]).item(), rel=1e-4)
+    assert weighed.num_targets == 1
 
 
 def test_tokens_outside_of_all_sentences_have_no_share(model):
