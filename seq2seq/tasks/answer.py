@@ -25,7 +25,7 @@ from seq2seq.tasks.parameters import encoder_of, task_parameters
 from seq2seq.tasks.passage import Passage, Row, read_passage, words_of
 from seq2seq.tasks.results import AnswerSettings, InputError, Reading, Skill, TokenCount
 from seq2seq.tasks.source import clean
-from seq2seq.tasks.spans import Candidate, by_words, distribution, likeliest, span_scores
+from seq2seq.tasks.spans import Candidate, by_words, calibrated, distribution, likeliest, span_scores
 from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import Answer, Span
 
@@ -152,7 +152,10 @@ def read_all(reader: Reader, rows: Sequence[Row]) -> list[Scores]:
 
 def conclude(passage: Passage, scores: Sequence[Scores], settings: AnswerSettings, seconds: float) -> Answer:
     """What the model said of every window -> the answer."""
-    likelihood = distribution(join_scores(passage, scores, settings.max_answer_tokens))
+    joined = join_scores(passage, scores, settings.max_answer_tokens)
+    likelihood = distribution(
+        calibrated(joined, settings.length_penalty, settings.temperature, settings.no_answer_bias)
+    )
     words = words_of(passage.tokens, passage.context)
     candidates = likeliest(by_words(likelihood.spans, words), settings.num_spans)
     spans = tuple(span_of(candidate, passage, words) for candidate in candidates)

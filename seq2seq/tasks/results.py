@@ -49,12 +49,15 @@ class AnswerSettings:
 
     `no_answer_threshold` is the doubt up to which an answer is given: the share of "no answer" in its probability and
     that of the best span together. At 0.5 there is no answer where "no answer" is likelier than the best span, at 1.0
-    there always is one.
+    there always is one. The three fields after it say how scores become probabilities (`spans.calibrated`).
     """
 
     num_spans: int = 5  # how many to tell, the best one included
     max_answer_tokens: int = 30
     no_answer_threshold: float = 0.5
+    length_penalty: float = 0.0
+    temperature: float = 1.0
+    no_answer_bias: float = 0.0
     max_window_tokens: int | None = None  # question and text read at once; None: as many as the model can
 
     def __post_init__(self) -> None:
@@ -65,6 +68,8 @@ class AnswerSettings:
                 raise ValueError(f"{name} must be 1 or more; got {value}.")
         if not 0 <= self.no_answer_threshold <= 1:
             raise ValueError(f"no_answer_threshold must be from 0 to 1; got {self.no_answer_threshold}.")
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be more than 0; got {self.temperature}.")
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,15 @@ def span_scores(starts: np.ndarray, ends: np.ndarray, no_answer: float, max_toke
     return starts[:, None] + np.lib.stride_tricks.sliding_window_view(padded, max_tokens) - no_answer
 
 
+def calibrated(scores: np.ndarray, length_penalty: float, temperature: float, no_answer_bias: float) -> np.ndarray:
+    """T K scores against no answer -> the same, as sure as the model is right.
+
+    Each token of a span beyond its first costs `length_penalty`; starts and ends alone, judged apart, make spans too
+    long. Then scores are divided by the temperature (Guo et al. 2017, section 4.2), and no answer gets a head start.
+    """
+    return (scores - length_penalty * np.arange(scores.shape[1])) / temperature - no_answer_bias
+
+
 def distribution(scores: np.ndarray) -> SpanDistribution:
     """T K scores against no answer, whose own score is 0 -> probabilities."""
     highest = max(0.0, scores.max())

@@ -17,7 +17,7 @@ from seq2seq.tasks import InputError
 from seq2seq.tasks.answer import doubt
 from seq2seq.training.data import SENTENCE_END, WORD, read_rows
 from seq2seq.training.questions import articles, is_sound, make_question
-from seq2seq.training.squad import Outcome, Scores, answer_scores, best_threshold
+from seq2seq.training.squad import Outcome, Scores, answer_scores
 
 ANSWERABLE = "qa/squad_v1.1"
 WITH_UNANSWERABLE = "qa/squad_v2.0_with_unanswerable"
@@ -29,8 +29,8 @@ Row = tuple[str, str, tuple[str, ...]]  # question, context, gold answers
 def measure_answers(engine: Engine, model: str, data: Path, limit: int) -> dict[str, dict[str, int | str | Scores]]:
     """By name of a measure: the dev set, how many of its questions, the model's scores and the baseline's.
 
-    The checkpoint's own threshold may have been found on a half of the set with unanswerable questions: it is
-    measured on the other.
+    The checkpoint's own settings may have been fitted to a half of the set with unanswerable questions (`calibration`):
+    it is measured on the other.
     """
     threshold = engine.load("answer", model).settings.no_answer_threshold
     plain = drawn(rows_of(data, ANSWERABLE), limit)
@@ -45,9 +45,9 @@ def measure_answers(engine: Engine, model: str, data: Path, limit: int) -> dict[
     }
 
 
-def find_threshold(engine: Engine, model: str, data: Path, limit: int) -> float:
-    """The best on the half of the dev set that `measure_answers` leaves alone."""
-    return best_threshold(outcomes(engine, model, drawn(halves(rows_of(data, WITH_UNANSWERABLE))[0], limit)))
+def fitting_rows(data: Path, limit: int) -> list[Row]:
+    """Of the half of the dev set that `measure_answers` leaves alone."""
+    return drawn(halves(rows_of(data, WITH_UNANSWERABLE))[0], limit)
 
 
 def entry(

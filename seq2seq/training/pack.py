@@ -14,10 +14,10 @@ import torch
 from seq2seq.engine import Engine
 from seq2seq.models import BigBirdForQuestionAnswering
 from seq2seq.tokenizers import BertGenerationTokenizer, BertTokenizer
-from seq2seq.training import answering, writing
+from seq2seq.training import answering, calibration, writing
 from seq2seq.training.cards import answering_card, writing_card
 from seq2seq.training.evaluate import measure
-from seq2seq.training.evaluate_answers import find_threshold
+from seq2seq.training.evaluate_answers import fitting_rows
 from seq2seq.training.loop import BEST_FOLDER, LOG_FILE
 from seq2seq.training.recipes import RECIPES, AnsweringRecipe, PegasusRecipe, WritingRecipe
 from seq2seq.training.trials import tried
@@ -47,7 +47,7 @@ def pack_writing(
 def pack_answering(
     recipe: AnsweringRecipe, run: Path, destination: Path, data: Path, limit: int, trials: Path, note: str
 ) -> None:
-    """With the threshold for "no answer" that does best on a half of a dev set."""
+    """With what is fitted to a half of a dev set (`calibration`)."""
     model = BigBirdForQuestionAnswering.from_pretrained(run / BEST_FOLDER, dtype=torch.bfloat16)
     tokenizer = BertTokenizer(
         vocab_file=run / answering.VOCABULARY_FILE, model_max_length=model.config.max_position_embeddings
@@ -55,12 +55,11 @@ def pack_answering(
     model.config.task_specific_params = {"answer": {}}
     model.save_pretrained(destination)
     tokenizer.save_pretrained(destination)
-    threshold = find_threshold(Engine(), str(destination), data, limit)
-    model.config.task_specific_params = {"answer": {"no_answer_threshold": threshold}}
-    model.config.save_pretrained(destination)
+    settings = calibration.calibrate(Engine().load("answer", str(destination)), fitting_rows(data, limit))
+    calibration.write(destination, settings)
     report = measure(Engine(), str(destination), data, limit)
     tried_out = tried(Engine(), str(destination), trials)
-    publish(destination, report, answering_card(recipe, model, last_entry(run), report, tried_out, note))
+    publish(destination, report, answering_card(recipe, model, settings, last_entry(run), report, tried_out, note))
 
 
 PACKINGS = {WritingRecipe: pack_writing, PegasusRecipe: pack_writing, AnsweringRecipe: pack_answering}

@@ -22,7 +22,7 @@ from seq2seq.models import (
 from seq2seq.tasks import AnswerSettings, InputError, Reader
 from seq2seq.tasks.answer import answer, answer_many
 from seq2seq.tasks.passage import words_of
-from seq2seq.tasks.spans import Window, by_words, distribution, likeliest, span_scores, windows_over
+from seq2seq.tasks.spans import Window, by_words, calibrated, distribution, likeliest, span_scores, windows_over
 from seq2seq.tokenizers import BertTokenizer, PegasusTokenizer
 from seq2seq.trace import Token
 from seq2seq.training.vocabulary import train_sentencepiece
@@ -171,6 +171,27 @@ def test_scores_far_from_zero_neither_overflow_nor_vanish():
     found = distribution(span_scores(np.array([900.0, -900.0]), np.array([899.0, 900.0]), -900.0, 2))
     assert found.spans[0, 1] == pytest.approx(1 / (1 + math.exp(-1)))
     assert found.no_answer == 0.0
+
+
+def test_a_calibrated_score_is_penalized_by_length_then_divided_then_held_against_a_head_start_of_no_answer():
+    scores = np.array([[4.0, 5.0, -np.inf], [1.0, -np.inf, -np.inf]])
+    assert calibrated(scores, length_penalty=0.5, temperature=2.0, no_answer_bias=1.0).tolist() == [
+        [1.0, 1.25, -np.inf], [-0.5, -np.inf, -np.inf],
+    ]  # fmt: skip
+    assert calibrated(scores, 0.0, 1.0, 0.0).tolist() == scores.tolist()
+
+
+def test_a_checkpoint_that_penalizes_length_answers_in_fewer_words(reader):
+    best = [finished(reader, QUESTION, TEXT, length_penalty=penalty).spans[0].text for penalty in (-5.0, 50.0)]
+    assert len(best[0].split()) > 1
+    assert len(best[1].split()) == 1
+
+
+def test_a_head_start_of_no_answer_raises_its_probability_and_keeps_the_order_of_spans(reader):
+    plain, doubting = (finished(reader, QUESTION, TEXT, no_answer_bias=bias) for bias in (0.0, 3.0))
+    odds = [answer.no_answer_score / answer.spans[0].score for answer in (plain, doubting)]
+    assert odds[1] / odds[0] == pytest.approx(math.exp(3), rel=1e-6)
+    assert [span.text for span in plain.spans] == [span.text for span in doubting.spans]
 
 
 @given(st.data())
@@ -393,6 +414,8 @@ def test_a_setting_that_means_nothing_or_is_out_of_range_is_named():
         AnswerSettings(no_answer_threshold=2)
     with pytest.raises(ValueError, match="max_answer_tokens"):
         AnswerSettings(max_answer_tokens=0)
+    with pytest.raises(ValueError, match="temperature"):
+        AnswerSettings(temperature=0)
 
 
 def test_the_tokens_of_a_text_are_counted_without_the_question(reader):
