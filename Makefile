@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 DATA ?= data
 RUNS ?= runs
 MODELS ?= assets/models
-MODEL ?= $(MODELS)/gloss-small
+MODEL ?= $(MODELS)/gloss-fusion
 TRAIN = $(BIN)/python -m seq2seq.training
 PACK = $(TRAIN).pack
 
@@ -28,8 +28,12 @@ bench: $(VENV)/dev
 # DATA is a folder of gzipped JSON lines, laid out as the README says.
 train: train-fusion train-summary train-pegasus train-qa
 
+# What the first round learnt to split, the second learns to put back together. The pairs join DATA.
 train-fusion: $(VENV)/dev
-	$(TRAIN) fusion --data $(DATA) --output $(RUNS)/fusion
+	$(TRAIN) fusion-first --data $(DATA) --output $(RUNS)/fusion-first
+	$(PACK) fusion-first $(RUNS)/fusion-first $(RUNS)/gloss-fusion-first --data $(DATA) --limit 50
+	$(BIN)/python -m seq2seq.training.backtranslation $(RUNS)/gloss-fusion-first --data $(DATA)
+	$(TRAIN) fusion --data $(DATA) --start $(RUNS)/gloss-fusion-first --output $(RUNS)/fusion
 	$(PACK) fusion $(RUNS)/fusion $(MODELS)/gloss-fusion --data $(DATA)
 
 # Of all writing tasks a little, for others to start from.

@@ -102,7 +102,7 @@ READ_LABEL = "Read"
 WORDING_LABEL = "In whose words"
 WORDING_NOTE = (
     "Quoted sentences stand in your text as they are, but may mislead without what stood around them; of the settings "
-    "below, only the lengths count for them. Automatic quotes long texts."
+    "below, only the lengths count for them. Automatic takes what the model does better."
 )
 WORDING_CHOICES = [("Automatic", "automatic"), ("The model’s own", "own"), ("The text’s own", "quoted")]
 

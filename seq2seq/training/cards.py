@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seq2seq.config import BertGenerationConfig, BigBirdConfig
 from seq2seq.models import BigBirdForQuestionAnswering
 from seq2seq.models.source import GeneratesFromSource
+from seq2seq.tasks import AnswerSettings
 from seq2seq.training.recipes import RECIPES, AnsweringRecipe, Recipe, WritingRecipe
 
 WRITING = """---
@@ -72,8 +73,10 @@ answers a question, or says that there is none. It reads up to {limit:,} tokens 
 Measured by `make eval` through the answer task, on up to {pairs:,} dev questions a set, drawn with a fixed seed: exact
 match and F1 by SQuAD's own normalisation. In brackets the baseline that needs no model: the sentence with most of the
 question's words, and where half of the questions have no answer, no answer to any. "Decline" is to answer only up to
-a doubt of {threshold:.2f}, which was found on one half of the dev set of SQuAD 2.0, with the questions that have an
-answer counted three times, and is measured on the other.
+a doubt of {settings.no_answer_threshold:.2f}. That, what length costs a span ({settings.length_penalty:.2f} a token
+beyond its first) and how scores become probabilities (temperature {settings.temperature:.2f}, head start of no answer
+{settings.no_answer_bias:.2f}) were fitted to one half of the dev set of SQuAD 2.0, with the questions that have an
+answer counted three times (`python -m seq2seq.training.calibration`); SQuAD 2.0 is measured on the other half.
 
 {table}
 
@@ -106,6 +109,8 @@ SOURCES = {
     "fusion/desse_essays": "DeSSE essays (serenayj/DeSSE), MIT",
     "fusion/rule_discofuse_style": "sentence pairs joined by rule, from AllSides news, the Guardian, OpenStax and "
     "SQuAD's Wikipedia paragraphs, under those sources' terms",
+    "fusion/rejoined": "sentences of Wikipedia articles as in SQuAD (rajpurkar/SQuAD-explorer), CC BY-SA 4.0, which "
+    "the first round's model split and this one learnt to put back together",
     "qa/squad_v1.1": "SQuAD 1.1 (Rajpurkar et al. 2016), from rajpurkar/SQuAD-explorer, CC BY-SA 4.0",
     "qa/fairytaleqa_explicit": "FairytaleQA, its explicit questions (uci-soe/FairytaleQAData), Apache-2.0",
     "summarization/guardian_rss_standfirst": "Guardian standfirsts from public RSS archives; text (c) Guardian News "
@@ -145,13 +150,15 @@ SUMMARY_WORDS = WritingWords(
     tags="block-sparse-attention, summarization",
     baselines="the first two sentences of a short text, the first six of a long one",
     published="one-sentence summaries of XSum, R2 15.2 to 18.8 (Rothe et al. 2020).",
-    fails="Summaries are of news in British English and of textbooks by habit; of other texts they are often sentences "
-    "of the text, shortened. They can mix up who did what. Texts beyond 512 tokens are not written but quoted: "
-    "sentences of the text, which may mislead without what stood around them, and can miss what whole sections say.",
+    fails="Unless asked for its own words it quotes: sentences of the text, which may mislead without what stood "
+    "around them, cannot say what no sentence says, and can miss what whole sections say. Its own words are those of "
+    "news in British English and of textbooks by habit, of other texts often sentences of the text, shortened; they "
+    "can mix up who did what.",
     licences="Publishers' news and textbooks under non-commercial licences are among them: whether weights trained on "
     "such texts may be used commercially is for the user to judge.",
 )
 WORDS = {
+    "fusion-first": FUSION_WORDS,
     "fusion": FUSION_WORDS,
     "summary": SUMMARY_WORDS,
     "pegasus": SUMMARY_WORDS,
@@ -218,8 +225,9 @@ def files_of(recipe: WritingRecipe) -> list[str]:
 
 
 def answering_card(
-    recipe: AnsweringRecipe, model: BigBirdForQuestionAnswering, last: dict, report: dict, trials: str, note: str
-) -> str:
+    recipe: AnsweringRecipe, model: BigBirdForQuestionAnswering, settings: AnswerSettings,
+    last: dict, report: dict, trials: str, note: str,
+) -> str:  # fmt: skip
     return ANSWERING.format(
         name=recipe.name,
         title=recipe.title,
@@ -228,7 +236,7 @@ def answering_card(
         longest_dense=model.config.block_sparsity.longest_dense,
         limit=model.config.max_position_embeddings,
         pairs=max(entry["pairs"] for entry in report.values()),
-        threshold=model.config.task_specific_params["answer"]["no_answer_threshold"],
+        settings=settings,
         table=table(report),
         steps=last["step"],
         minutes=last["minutes"],

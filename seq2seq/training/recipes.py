@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from seq2seq.training.data import Ingredient, OracleSentences, PrincipalDigest, PrincipalSentences
+from seq2seq.training.data import (
+    Ingredient,
+    OracleSentences,
+    PrincipalDigest,
+    PrincipalSentences,
+    SentencesByWorth,
+)
 from seq2seq.training.loop import TrainingSettings
 from seq2seq.training.questions import Kind
 
@@ -52,7 +58,7 @@ class AnsweringRecipe(Recipe):
 
 
 SUMMARY_SEARCH: dict[str, int | float] = {
-    "num_beams": 4, "max_new_tokens": 96, "no_repeat_ngram_size": 3, "length_penalty": 1.0, "quote_beyond": 512,
+    "num_beams": 4, "max_new_tokens": 96, "no_repeat_ngram_size": 3, "length_penalty": 1.0, "quote_beyond": 0,
     "names_from_source": True,
 }  # fmt: skip
 REWRITING_SEARCH: dict[str, dict[str, int | float]] = {
@@ -61,9 +67,9 @@ REWRITING_SEARCH: dict[str, dict[str, int | float]] = {
 }
 
 
-FUSION = WritingRecipe(
-    name="fusion",
-    title="Gloss fusion",
+FIRST_FUSION = WritingRecipe(
+    name="fusion-first",
+    title="Gloss fusion, first round",
     ingredients=(
         Ingredient("fuse", "fusion/wikisplit", times=4, max_new_words=0.25, renamed=0.4),
         Ingredient("fuse", "fusion/minwiki_matchvp", times=0.4, max_new_words=0.25, renamed=0.4),
@@ -75,9 +81,18 @@ FUSION = WritingRecipe(
     dev=(Ingredient("fuse", "fusion/wikisplit"), Ingredient("split", "fusion/wikisplit")),
     vocab_size=VOCAB_SIZE,
     max_position_embeddings=512,
-    settings=TrainingSettings(num_steps=2000, learning_rate=5e-4, warmup_steps=150, batch_cost=4400),
+    settings=TrainingSettings(num_steps=1200, learning_rate=5e-4, warmup_steps=150, batch_cost=4400),
     prompts={"fuse": "<fuse>", "split": "<split>"},
     generation=REWRITING_SEARCH,
+)
+
+FUSION = replace(
+    FIRST_FUSION,
+    name="fusion",
+    title="Gloss fusion",
+    start="fusion-first",
+    ingredients=(*FIRST_FUSION.ingredients, Ingredient("fuse", "fusion/rejoined", renamed=0.2)),
+    settings=TrainingSettings(num_steps=1000, learning_rate=2.5e-4, warmup_steps=50, batch_cost=4400),
 )
 
 SUMMARIES = WritingRecipe(
@@ -91,11 +106,14 @@ SUMMARIES = WritingRecipe(
             "summarize", "summarization/bbc2004_first_sentence", times=0.5, max_new_words=0.25, max_source_words=600
         ),
         PrincipalSentences("summarize", "plaintext/abc_news_nltk", times=0.2),
+        SentencesByWorth("summarize", "summarization/guardian_rss_standfirst"),
+        SentencesByWorth("summarize", "summarization/scitldr_abstract"),
         OracleSentences("summarize", "longdoc/openstax_section_summary", max_source_words=2800),
         PrincipalDigest("summarize", "plaintext/openstax_textbooks", times=0.1, max_source_words=2800),
     ),
     dev=(
         Ingredient("summarize", "summarization/guardian_rss_standfirst"),
+        SentencesByWorth("summarize", "summarization/guardian_rss_standfirst"),
         OracleSentences("summarize", "longdoc/openstax_section_summary"),
     ),
     vocab_size=VOCAB_SIZE,
@@ -110,10 +128,10 @@ PEGASUS = PegasusRecipe(
     title="Gloss pegasus",
     ingredients=SUMMARIES.ingredients,
     dev=SUMMARIES.dev,
-    num_layers=(4, 3),
+    num_layers=(3, 2),
     vocab_size=VOCAB_SIZE,
     max_position_embeddings=4096,
-    settings=TrainingSettings(num_steps=3000, learning_rate=5e-4, warmup_steps=200, batch_cost=4600),
+    settings=TrainingSettings(num_steps=3000, learning_rate=5e-4, warmup_steps=150, batch_cost=4600),
     prompts={"summarize": ""},
     generation=SUMMARIES.generation,
 )
@@ -143,7 +161,7 @@ SMALL = WritingRecipe(
     max_position_embeddings=512,
     settings=TrainingSettings(num_steps=2000, learning_rate=5e-4, warmup_steps=150, batch_cost=4400),
     prompts={"fuse": "<fuse>", "split": "<split>", "summarize": "<summarize>"},
-    generation=REWRITING_SEARCH | {"summarize": SUMMARY_SEARCH},
+    generation=REWRITING_SEARCH | {"summarize": SUMMARY_SEARCH | {"quote_beyond": 512}},
 )
 
 ANSWERS = AnsweringRecipe(
@@ -163,4 +181,6 @@ ANSWERS = AnsweringRecipe(
     settings=TrainingSettings(num_steps=2000, learning_rate=3e-4, warmup_steps=100, batch_cost=6000),
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (SMALL, FUSION, SUMMARIES, PEGASUS, ANSWERS)}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for recipe in (SMALL, FIRST_FUSION, FUSION, SUMMARIES, PEGASUS, ANSWERS)
+}
