@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import gradio as gr
 import plotly.graph_objects as go
@@ -39,6 +40,13 @@ COUNTED_FROM_ONE = ("layer", "head")
 Drawn = tuple[str, str, str, go.Figure, str, go.Figure, go.Figure]
 
 
+@dataclass(frozen=True, eq=False)
+class TextRead:
+    """A text that was read. Read again, it is another: by that, Gradio sees that a gr.State has changed."""
+
+    mass: BlockMass
+
+
 def form_values(settings: PatternSettings) -> dict[str, int]:
     """What the fields of the form show for these settings."""
     return {field.name: getattr(settings, field.name) + (field.name in COUNTED_FROM_ONE) for field in PATTERN_FIELDS}
@@ -63,8 +71,9 @@ def problem(text: str) -> str:
     return f"<p class='problem' role='alert'>{html.escape(text)}</p>" if text else ""
 
 
-def draw(read: BlockMass | None, counted: Counted, plan: str, *numbers: float | int | None) -> Drawn:
+def draw(laid: TextRead | None, counted: Counted, plan: str, *numbers: float | int | None) -> Drawn:
     """A problem or none, the facts, a note on the map, the map, its table, how far tokens hear, the cost."""
+    read = laid and laid.mass
     try:
         settings = settings_of_form(plan, *numbers)
         record = pattern(settings, read if read is not None and settings.carries(read) else None)
@@ -88,12 +97,14 @@ def note_on_map(record: PatternRecord, read: BlockMass | None) -> str:
     return pattern_words.map_note(record, cells_of(record).blocks_a_side)
 
 
-def draw_cost(counted: Counted, plan: str, *numbers: float | int | None) -> go.Figure:
-    """The cost alone; as it was where the form cannot be read, which is told beside it already."""
-    try:
-        return cost_lines(cost_curve(settings_of_form(plan, *numbers)), counted)
-    except InputError:
-        return gr.skip()
+def lay(read: TextRead, head: float | int | None) -> tuple:
+    """The text that is drawn from now on, and what the fields of OF_THE_TEXT show for it.
+
+    A head that the model lacks becomes its last.
+    """
+    mass = read.mass
+    known_head = head if head is None else min(head, mass.num_heads)
+    return read, len(mass.tokens), known_head, mass.num_heads, mass.head_dim, mass.max_length
 
 
 def begin_work() -> tuple:
@@ -119,22 +130,21 @@ class Exploring:
         return cards[model]
 
     def read(self, text: str | None, model: str | None, plan: str, *numbers: float | int | None) -> Iterator[tuple]:
-        """How far the text is read; with the last, what was read, and the fields of OF_THE_TEXT.
+        """How far the text is read; with the last, what was read.
 
         The engine reads inside this generator, so whoever closes it (Cancel, a closed tab) stops it at the next layer.
         """
-        unchanged = [gr.skip()] * (1 + len(OF_THE_TEXT))
         try:
             settings = settings_of_form(plan, *numbers)
             card = self.chosen_encoder(model)
             for step in self.engine.read_blocks(card.name, text or "", settings.layer, settings.block_size):
                 if isinstance(step, LayersRead):
-                    yield result("pattern", notes=pattern_words.layers_read(step), running=True), *unchanged
+                    yield result("pattern", notes=pattern_words.layers_read(step), running=True), gr.skip()
                 else:
                     notes = pattern_words.text_read(step, card.title)
-                    yield result("pattern", notes=notes), step, *fields_of_text(step, settings)
+                    yield result("pattern", notes=notes), TextRead(step)
         except Exception as error:
-            yield result("pattern", problem=explain(error)), *unchanged
+            yield result("pattern", problem=explain(error)), gr.skip()
 
     def measure(self, plan: str, *numbers: float | int | None) -> Iterator[tuple[dict, dict, go.Figure]]:
         """The measurements as they come, as text; with the last, the frame of the figure, and the figure."""
@@ -153,9 +163,3 @@ class Exploring:
             yield result("pattern", "\n".join(lines), notes=[notes]), gr.update(visible=True), time_lines(timings)
         except Exception as error:
             yield result("pattern", "\n".join(lines), problem=explain(error)), *unchanged
-
-
-def fields_of_text(read: BlockMass, settings: PatternSettings) -> list[int]:
-    """What the fields of OF_THE_TEXT show for a text that was read; a head that the model lacks becomes its last."""
-    head = min(settings.head + 1, read.num_heads)
-    return [len(read.tokens), head, read.num_heads, read.head_dim, read.max_length]

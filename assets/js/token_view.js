@@ -6,7 +6,7 @@ const TOP = 4; // how many of the strongest words the line above the texts names
 element.innerHTML = `
   <p class="tv-says" role="status"></p>
   <div class="tv-texts">
-    <section><h4>Written</h4><p class="tv-text" data-side="target" role="group" aria-label="What the model wrote"></p></section>
+    <section><h4></h4><p class="tv-text" data-side="target" role="group"></p></section>
     <section><h4>Read</h4><p class="tv-text" data-side="source" role="group" aria-label="What the model read"></p></section>
   </div>`;
 const says = element.querySelector(".tv-says");
@@ -14,10 +14,12 @@ const texts = {
   target: element.querySelector('[data-side="target"]'),
   source: element.querySelector('[data-side="source"]'),
 };
+const heading = element.querySelector("h4");
+const NAMES = { written: ["Written", "What the model wrote"], quoted: ["Quoted", "What was quoted"] }; // seen, read out
 const other = { target: "source", source: "target" };
 const REST = "Point at a word, or move to one with Tab and the arrow keys. Click or press Enter to keep it lit.";
 
-let record = null; // {target, source, weights, row_max}, with weights decoded to bytes
+let record = null; // {target, source, weights, row_max, quoted}, with weights decoded to bytes
 let words = { target: [], source: [] }; // the spans
 let pinned = null; // {side, index}
 let shown = null;
@@ -34,7 +36,13 @@ function load() {
   if (!value || !value.weights) return;
   record = { ...value, weights: Uint8Array.from(atob(value.weights), (character) => character.charCodeAt(0)) };
   for (const side of ["target", "source"]) write(side);
+  name(NAMES[value.quoted ? "quoted" : "written"]);
   say(null);
+}
+
+function name([seen, spoken]) {
+  heading.textContent = seen;
+  texts.target.setAttribute("aria-label", spoken);
 }
 
 function write(side) {

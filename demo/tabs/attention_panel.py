@@ -1,6 +1,7 @@
 """What the model looked at: the cross-attention of a finished run, as linked texts, a heat map and a table.
 
-Choosing a section or a layer asks the engine for that; choosing a head, or words or tokens, redraws what is there.
+Choosing a section or a layer asks the engine for that; choosing a head, or words or tokens, redraws what is there. One
+event draws for both, or a layer that took its time would be shown with the head that was chosen before.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class AttentionPanel:
     head: gr.Dropdown
     unit: gr.Radio
     record: gr.State  # AttentionRecord of the layer that is shown
+    looks: gr.State  # how often another record was looked for: its change draws
     views: list  # token view, heat map, table
 
 
@@ -41,7 +43,7 @@ def attention_panel() -> AttentionPanel:
             picture = gr.Plot(show_label=False, container=False, elem_classes="heatmap")
         with gr.Accordion(wording.TABLE_TITLE, open=False):
             table = gr.HTML(apply_default_css=False, js_on_load=None)
-    return AttentionPanel(frame, title, section, layer, head, unit, gr.State(), [tokens, picture, table])
+    return AttentionPanel(frame, title, section, layer, head, unit, gr.State(), gr.State(0), [tokens, picture, table])
 
 
 def follow_run(
@@ -58,19 +60,22 @@ def follow_run(
 
 
 def follow_choices(panel: AttentionPanel, run: gr.State, handlers: Handlers) -> None:
-    """Show what is chosen: another section or layer asks the engine, another head or unit does not."""
+    """Show what is chosen: another section or layer asks the engine, another head or unit only draws."""
     gr.on(
         [panel.section.input, panel.layer.input],
         handlers.look,
-        [run, panel.section, panel.layer, panel.head, panel.unit],
-        [panel.record, *panel.views],
+        [run, panel.section, panel.layer, panel.looks],
+        [panel.record, panel.looks],
+        trigger_mode="always_last",
         show_progress="minimal",
+        show_progress_on=panel.views,
         **MODEL_EVENT,
     )
     gr.on(
-        [panel.head.input, panel.unit.input],
+        [panel.looks.change, panel.head.input, panel.unit.input],
         redraw,
-        [panel.record, panel.head, panel.unit],
+        [run, panel.record, panel.head, panel.unit],
         panel.views,
+        trigger_mode="always_last",
         **PAGE_EVENT,
     )

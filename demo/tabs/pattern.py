@@ -8,10 +8,10 @@ import gradio as gr
 from gradio.components import Component
 
 from demo import wording
-from demo.exploring import OF_THE_TEXT, PATTERN_FIELDS, Exploring, begin_work, draw, draw_cost, form_values
+from demo.exploring import OF_THE_TEXT, PATTERN_FIELDS, Exploring, begin_work, draw, form_values, lay
 from demo.handlers import end, open_document, result
 from demo.stopping import stoppable
-from demo.tabs.events import FILE_EVENT, MODEL_EVENT, PAGE_EVENT
+from demo.tabs.events import FILE_EVENT, FORM_EVENT, MODEL_EVENT, PAGE_EVENT
 from demo.tabs.text_box import TextBox, run_buttons, text_box
 from demo.tabs.widgets import result_view
 from seq2seq.engine import Engine
@@ -38,7 +38,8 @@ class TextPanel:
     buttons: list[gr.Button]  # run, cancel
     model: gr.Dropdown
     result: gr.HTML
-    read: gr.State  # BlockMass of the text that was read last
+    read: gr.State  # TextRead: what was read last
+    laid: gr.State  # the same, once the form has been filled for it: its change draws
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,15 @@ def pattern_tab(engine: Engine) -> None:
                 counted = gr.Radio(wording.COUNTED_CHOICES, value="operations", label=wording.COUNTED_LABEL)
                 cost = figure()
                 measuring = measuring_panel()
-    drawing = {"fn": draw, "inputs": [text.read, counted, *form.values], "outputs": [*views, heard, cost], **PAGE_EVENT}
-    tab.select(**drawing)
-    gr.on([form.plan.input, *(number.input for number in form.numbers.values())], trigger_mode="always_last", **drawing)
-    counted.input(draw_cost, [counted, *form.values], cost, **PAGE_EVENT)
-    _wire_text(text, form, drawing, exploring)
+    gr.on(
+        [tab.select, text.laid.change, counted.input, *(field.input for field in form.values)],
+        draw,
+        [text.laid, counted, *form.values],
+        [*views, heard, cost],
+        trigger_mode="always_last",
+        **PAGE_EVENT,
+    )
+    _wire_text(text, form, exploring)
     _wire_measuring(measuring, form, exploring)
 
 
@@ -103,7 +108,7 @@ def text_panel(exploring: Exploring) -> TextPanel:
     buttons = run_buttons(wording.READ_LABEL)
     shown = result_view(result("pattern"))
     model = gr.Dropdown(**exploring.model_options(), label=wording.MODEL_LABEL)
-    return TextPanel(box, buttons, model, shown, gr.State())
+    return TextPanel(box, buttons, model, shown, gr.State(), gr.State())
 
 
 def map_views() -> list[Component]:
@@ -131,21 +136,31 @@ def figure() -> gr.Plot:
     return gr.Plot(show_label=False, container=False, elem_classes="figure")
 
 
-def _wire_text(text: TextPanel, form: PatternForm, drawing: dict, exploring: Exploring) -> None:
+def _wire_text(text: TextPanel, form: PatternForm, exploring: Exploring) -> None:
+    """A text is read, then fills the form, then is drawn.
+
+    Three events, the second a queued function: Gradio tells the page that a gr.State has changed before it fills the
+    fields where both come from a generator, after that where they come from a function, and never without a queue.
+    """
     run, cancel = text.buttons
     text.box.file.upload(open_document, text.box.file, text.box.text, **FILE_EVENT)
     started = run.click(begin_work, None, [run, cancel, text.result], **PAGE_EVENT)
     read = started.then(
         stoppable(exploring.read),
         [text.box.text, text.model, *form.values],
-        [text.result, text.read, *(form.numbers[name] for name in OF_THE_TEXT)],
+        [text.result, text.read],
         show_progress="full",  # says how long the queue is
         show_progress_on=text.result,
         **MODEL_EVENT,
     )
-    read.then(**drawing)
     read.then(end, text.result, [run, cancel, text.result], **PAGE_EVENT)
     cancel.click(None, cancels=[read], **PAGE_EVENT)
+    text.read.change(
+        lay,
+        [text.read, form.numbers["head"]],
+        [text.laid, *(form.numbers[name] for name in OF_THE_TEXT)],
+        **FORM_EVENT,
+    )
 
 
 def _wire_measuring(panel: MeasuringPanel, form: PatternForm, exploring: Exploring) -> None:

@@ -1,15 +1,15 @@
-"""Names and numbers only as the source has them: a rule for the search.
+"""Words as the source has them, or English ones: a rule for the search.
 
-A small model that copies "65,536" may write "655536", and of a letter that its vocabulary lacks half of the bytes. But
-what it means stands in the source. So a word that a reader would take for a fact (it has a digit, a letter beyond
-ASCII, or a capital that opens no sentence) may only go on as some word of the source goes on, and only end as one ends.
-All is in UTF-8, since a piece may be a single byte of it. Knows no models.
+A small model that copies "65,536" may write "655536", for "ponds" "pondss", and of a letter that its vocabulary lacks
+half of the bytes. So a word may only go on as some word of the source or of English (`words`) goes on, and only end as
+one ends. One that a reader would take for a fact (it has a digit, a letter beyond ASCII, or a capital that opens no
+sentence) must be the source's. A hyphen parts two words; an apostrophe between letters does not, and `'s` and its like
+may follow any word. All is in UTF-8, since a piece may be a single byte of it. Knows no models.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -17,24 +17,30 @@ import torch
 from torch import BoolTensor, LongTensor, Tensor
 
 from seq2seq.generation.sampling import RULED_OUT
-from seq2seq.tasks.novelty import CONNECTIVES
 from seq2seq.tasks.output import SPACE_MARK
+from seq2seq.tasks.words import Words, english, without_tail
 from seq2seq.tokenizers import Tokenizer
 
 LETTER = rb"[0-9A-Za-z_\x80-\xff]"
-RUN = re.compile(rb"(?:" + LETTER + rb"|(?<=[0-9])[.,:](?=[0-9]))+")  # a word, or a number with its marks
-ENDING_RUN = re.compile(rb"(?:" + LETTER + rb"|(?<=[0-9])[.,:](?=[0-9]|$))*$")  # "65," may go on as a number
+NUMBER_MARK, APOSTROPHE = rb"(?<=[0-9])[.,:]", rb"(?<=" + LETTER + rb")'"
+RUN = re.compile(  # a word, or a number with its marks
+    rb"(?:" + LETTER + rb"|" + NUMBER_MARK + rb"(?=[0-9])|" + APOSTROPHE + rb"(?=" + LETTER + rb"))+"
+)
+ENDING_RUN = re.compile(  # "65," may go on as a number, "don'" as a word
+    rb"(?:" + LETTER + rb"|" + NUMBER_MARK + rb"(?=[0-9]|\Z)|" + APOSTROPHE + rb"(?=" + LETTER + rb"|\Z))*\Z"
+)
 HEAD = re.compile(LETTER + rb"+")
-NUMBER_MARKS = (b".", b",", b":")
-SENTENCE_BEFORE = re.compile(rb"(?:^|[.!?:\"])\s*$")
+MARKS = (b".", b",", b":", b"'")  # that may stand inside a word or number
+SENTENCE_BEFORE = re.compile(rb"(?:^|[.!?:\"])\s*\Z")
 FOREIGN = re.compile(rb"[0-9\x80-\xff]")  # what no word of English has: it has to be copied
 BEYOND_ASCII_PUNCTUATION = re.compile("[\u2000-\u206f]")
 BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
+BYTES_BEFORE = 8  # a word of the source: the same
 PIECES_BEFORE = 4  # a word: enough to see whether it opens a sentence
 
 
 class Pieces:
-    """A vocabulary by the bytes of its pieces, and by how they begin: inside a word or not."""
+    """A vocabulary by the bytes of its pieces, by how they begin (inside a word or not), and by what English allows."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         special = set(tokenizer.all_special_ids)
@@ -42,20 +48,22 @@ class Pieces:
         self.contents = [b"" if index in special else bytes_of(token) for index, token in enumerate(tokens)]
         heads = [HEAD.match(content) for content in self.contents]
         self.is_inside = torch.tensor([head is not None for head in heads])  # V
-        self.is_plain = torch.tensor([FOREIGN.search(content) is None for content in self.contents])
-        self.is_capital = torch.tensor([content[:1].isupper() for content in self.contents])
         self.inside: dict[bytes, list[int]] = defaultdict(list)  # those that only make a word longer
         self.closing: dict[bytes, list[int]] = defaultdict(list)  # by their head, those that also end it
+        self.opening: dict[bytes, list[int]] = defaultdict(list)  # by the word that they begin, those with no other
+        self.others: dict[int, list[bytes]] = {}  # the words in others
         for index, (content, head) in enumerate(zip(self.contents, heads, strict=True)):
-            if content in NUMBER_MARKS or (head and head.group() == content):
+            if content in MARKS or (head and head.group() == content):
                 self.inside[content].append(index)
             elif head and not HEAD.search(content, head.end()):
                 self.closing[head.group()].append(index)
-        openings = {index: RUN.findall(self.contents[index]) for index, head in enumerate(heads) if head is None}
-        self.facts_in_openings = {  # of pieces that do not begin inside a word, the words in them that are facts
-            opens: {index: facts for index, runs in openings.items() if (facts := facts_in(runs, opens))}
-            for opens in (False, True)
-        }
+            runs = RUN.findall(content)
+            if len(runs) == 1 and content.endswith(runs[0]):
+                self.opening[runs[0]].append(index)
+            elif runs:
+                self.others[index] = runs
+        self.english_opening = {opens: self._english_opening(opens) for opens in (False, True)}
+        self._english_after: dict[bytes, LongTensor] = {}
 
     def end_of(self, tokens: Sequence[int]) -> bytes:
         """What the tokens end with: the word that is being written, and a little before it."""
@@ -66,7 +74,32 @@ class Pieces:
 
     @staticmethod
     def _goes_on(content: bytes) -> bool:
-        return not content or content in NUMBER_MARKS or HEAD.match(content) is not None
+        return not content or content in MARKS or HEAD.match(content) is not None
+
+    def after(self, run: bytes, words: Words) -> LongTensor:
+        """The pieces that make `run` a longer beginning of one of the words, or all of one."""
+        rests = [word[len(run) :] for word in words.beginning_with(run)]
+        longer = {rest[:end] for rest in rests for end in range(1, len(rest) + 1)}
+        ids = [index for rest in longer for index in self.inside.get(rest, ())]
+        ids += [index for rest in rests for index in self.closing.get(rest, ())]
+        return torch.tensor(ids, dtype=torch.long)
+
+    def english_after(self, run: bytes) -> LongTensor:
+        """The same for English, remembered for every text: it has only so many beginnings."""
+        if run not in self._english_after:
+            found = self.after(run, english())
+            if not len(found):
+                return found
+            self._english_after[run] = found
+        return self._english_after[run]
+
+    def _english_opening(self, opens_sentence: bool) -> BoolTensor:
+        """V: the pieces that, behind nothing of a word, begin none that is not English."""
+        runs_of = {index: [run] for run, indices in self.opening.items() for index in indices} | self.others
+        allowed = torch.ones(len(self.contents), dtype=torch.bool)
+        for index, runs in runs_of.items():
+            allowed[index] = all(begins_english(run, opens_sentence and run is runs[0]) for run in runs)
+        return allowed
 
 
 def bytes_of(token: str) -> bytes:
@@ -79,9 +112,12 @@ def is_fact(run: bytes, opens_sentence: bool) -> bool:
     return FOREIGN.search(run) is not None or (run[:1].isupper() and not opens_sentence)
 
 
-def facts_in(runs: Sequence[bytes], opens_sentence: bool) -> list[bytes]:
-    """Which of a piece's words are; only the first may open a sentence."""
-    return [run for place, run in enumerate(runs) if is_fact(run, opens_sentence and place == 0)]
+def begins_english(run: bytes, opens_sentence: bool) -> bool:
+    return not is_fact(run, opens_sentence) and english().begins(uncapitalized(run))
+
+
+def uncapitalized(run: bytes) -> bytes:
+    return run[:1].lower() + run[1:]
 
 
 class SourceNames:
@@ -89,58 +125,74 @@ class SourceNames:
 
     def __init__(self, pieces: Pieces, text: str) -> None:
         self._pieces = pieces
-        self._known = set(known_runs(text))
-        self._sorted = sorted(self._known)
-        self._beginnings = {word[:end] for word in self._known for end in range(1, len(word) + 1)}
+        self._words = Words(known_runs(text))
         self._allowed: dict[tuple[bytes, bool, bool], BoolTensor] = {}
-        self._openings = {opens: self._allowed_openings(opens) for opens in (False, True)}
+        beginnings = {word[:end] for word in self._words for end in range(1, len(word) + 1)}
+        self._starts = {opens: self._allowed_starts(beginnings, opens) for opens in (False, True)}
+        self._ends = {opens: starts & ~pieces.is_inside for opens, starts in self._starts.items()}
 
     def allowed(self, written: bytes) -> BoolTensor:
         """V: the pieces that may follow what ends with `written`."""
         run = ENDING_RUN.search(written).group()
         opens_sentence = SENTENCE_BEFORE.search(written[: len(written) - len(run)]) is not None
         opens_next = SENTENCE_BEFORE.search(written) is not None
+        if not run:
+            return self._starts[opens_next]
         state = run, opens_sentence, opens_next
         if state not in self._allowed:
             self._allowed[state] = self._allowed_after(*state)
         return self._allowed[state]
 
     def _allowed_after(self, run: bytes, opens_sentence: bool, opens_next: bool) -> BoolTensor:
+        pieces, word = self._pieces, None if is_fact(run, opens_sentence) else uncapitalized(run)
+        may_end = run in self._words or (word is not None and word in english())
+        allowed = self._ends[opens_next].clone() if may_end else torch.zeros_like(pieces.is_inside)
+        allowed[pieces.after(run, self._words)] = True
+        if word is not None:
+            allowed[pieces.english_after(word)] = True
+        return allowed
+
+    def _allowed_starts(self, beginnings: set[bytes], opens_sentence: bool) -> BoolTensor:
+        """V: the pieces that may stand behind nothing of a word."""
         pieces = self._pieces
-        fact = is_fact(run, opens_sentence)
-        may_end = not fact or run in self._known or run.rstrip(b".,:") in self._known
-        ending = self._openings[opens_next] & may_end
-        inside = pieces.is_inside & pieces.is_plain & (not fact)
-        if not run and not opens_sentence:
-            inside &= ~pieces.is_capital
-        inside[torch.tensor(list(self._continuations(run)), dtype=torch.long)] = True
-        return ending | inside
-
-    def _continuations(self, run: bytes) -> Iterator[int]:
-        """The pieces that make `run` a longer beginning of a known word, or all of one."""
-        start, stop = bisect_left(self._sorted, run), bisect_left(self._sorted, run + b"\xff")  # UTF-8 has no 0xff
-        for word in self._sorted[start:stop]:
-            rest = word[len(run) :]
-            for end in range(1, len(rest) + 1):
-                yield from self._pieces.inside.get(rest[:end], ())
-            yield from self._pieces.closing.get(rest, ())
-
-    def _allowed_openings(self, opens_sentence: bool) -> BoolTensor:
-        """V: the pieces that do not begin inside a word, but those with a fact that begins no known word."""
-        allowed = ~self._pieces.is_inside
-        facts = self._pieces.facts_in_openings[opens_sentence]
-        unknown = [index for index, runs in facts.items() if not self._beginnings.issuperset(runs)]
-        allowed[torch.tensor(unknown, dtype=torch.long)] = False
+        known = [index for run in beginnings for index in pieces.opening.get(run, ())]
+        for index, runs in pieces.others.items():
+            if all(run in beginnings or begins_english(run, opens_sentence and run is runs[0]) for run in runs):
+                known.append(index)
+        allowed = pieces.english_opening[opens_sentence].clone()
+        allowed[torch.tensor(known, dtype=torch.long)] = True
         return allowed
 
 
 def known_runs(text: str) -> Iterator[bytes]:
-    """The words of a text, with and without the quotes and dashes that touch them, in every case; and connectives."""
-    for variant in (text, BEYOND_ASCII_PUNCTUATION.sub(" ", text), " ".join(CONNECTIVES)):
-        for run in RUN.findall(variant.encode()):
-            word = run.decode()
-            for cased in (word, word.lower(), word[:1].upper() + word[1:], word.upper()):
-                yield cased.encode()
+    """The words of a text, with and without the quotes and dashes that touch them, as they may stand in a sentence."""
+    plain = BEYOND_ASCII_PUNCTUATION.sub(" ", text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+    for variant in (text, plain):
+        encoded = variant.encode()
+        for match in RUN.finditer(encoded):
+            before = encoded[max(0, match.start() - BYTES_BEFORE) : match.start()]
+            for part in parts(match.group()):
+                yield from cases(part, SENTENCE_BEFORE.search(before) is not None)
+
+
+def parts(run: bytes) -> Iterator[bytes]:
+    """The word, and those between its apostrophes: "O'Brien" and "Brien", but "don't" alone."""
+    yield run
+    stem = without_tail(run)
+    if stem is not None:
+        yield from parts(stem)
+    elif run.lower() not in english():
+        yield from filter(None, run.split(b"'"))
+
+
+def cases(run: bytes, opens_sentence: bool) -> Iterator[bytes]:
+    """A name in every case; a word of English small, and as it stands inside a sentence."""
+    word = run.decode()
+    if run.lower() in english():
+        yield from {run.lower(), run.lower() if opens_sentence else run}
+        return
+    for cased in (word, word.lower(), word[:1].upper() + word[1:], word.upper()):
+        yield cased.encode()
 
 
 class NamesFromSource:
@@ -158,6 +210,6 @@ class NamesFromSource:
         beams = len(tokens) // len(self._sources)
         ends = [self._pieces.end_of(row) for row in tokens.tolist()]
         allowed = torch.stack([self._sources[row // beams].allowed(end) for row, end in enumerate(ends)])
-        kept = scores.masked_fill(~allowed.to(scores.device), RULED_OUT)
+        kept = torch.where(allowed.to(scores.device), scores, RULED_OUT)  # thrice as fast as masked_fill
         is_dead = kept.amax(dim=1, keepdim=True) == RULED_OUT
         return torch.where(is_dead, scores, kept)

@@ -90,7 +90,7 @@ class Writer:
         return Pieces(self.tokenizer)
 
     def rules(self, task: Task, sources: Sequence[Source]) -> list[LogitsProcessor]:
-        """What the search is held to beside its settings, where config.json says so: to the sources' names."""
+        """What the search is held to beside its settings, if config.json says so: the sources' words and English."""
         if not self.parameters(task).names_from_source:
             return []
         texts = [self.tokenizer.decode(source.text_ids) for source in sources]

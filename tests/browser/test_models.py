@@ -103,7 +103,7 @@ def hostile_url(tmp_path_factory) -> Iterator[str]:
     """A page whose only model has a card that would do harm."""
     folder = tmp_path_factory.mktemp("models") / "hostile"
     folder.mkdir()
-    shutil.copy(Path(EngineSettings().models) / "gloss-small" / "config.json", folder)
+    shutil.copy(Path(EngineSettings().models) / "gloss-fusion" / "config.json", folder)
     (folder / "README.md").write_text(HOSTILE, encoding="utf-8")
     with serve(Engine(EngineSettings(models=folder.parent))) as address:
         yield address

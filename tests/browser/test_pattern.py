@@ -71,6 +71,7 @@ def test_the_longest_text_in_the_smallest_blocks(visit):
     number(panel, "Block size").fill("16")
     number(panel, "Length").fill("16384")
     expect(panel.get_by_text("each cell stands for 4 × 4 of them")).to_be_visible()
+    expect(the_map(panel).locator(".xtick").filter(has_text="9,985")).to_be_visible()
     expect(pointed_at(panel, 0.5, 0.002)).to_contain_text("of 16 pairs of blocks")
 
 
@@ -83,6 +84,7 @@ def test_a_text_lies_on_the_map(visit):
     expect(panel.get_by_text("Gloss answers has read")).to_be_visible()
     expect(panel.get_by_text(re.compile(r"over this text, the pattern keeps \d+%"))).to_be_visible()
     expect(number(panel, "Length")).not_to_have_value("4096")
+    expect(legend(panel).filter(has_text="not seen")).to_be_visible()  # only a map with a text has this
     expect(pointed_at(panel, 0.51, 0.51)).to_contain_text(
         re.compile(r"tokens [\d–]+ “.+” ?look at .+“.+of their attention")
     )

@@ -98,17 +98,16 @@ def test_cancel_stops_and_the_next_run_works(visit, engine):
 
 def test_a_long_text_is_summarized_section_by_section_and_cancel_keeps_what_is_there(visit):
     panel = visit().tab("Summarize")
-    choose_model(panel, "Gloss small")
     panel.get_by_label("The model’s own").check()
     bar = panel.get_by_role("progressbar", name="Sections done")
-    run(panel, "Summarize", long_text(40))
-    expect(panel.locator(".count").first).to_contain_text("will be summarized in 34 sections")
-    expect(bar).to_have_attribute("aria-valuemax", "34")
-    expect(panel.locator(".result-progress p")).to_have_text(re.compile(r"^Section \d+ of 34, about \d+ (s|min) left$"))
+    run(panel, "Summarize", long_text(12))
+    expect(panel.locator(".count").first).to_contain_text("will be summarized in 12 sections")
+    expect(bar).to_have_attribute("aria-valuemax", "12")
+    expect(panel.locator(".result-progress p")).to_have_text(re.compile(r"^Section \d+ of 12, about \d+ (s|min) left$"))
     expect(bar).to_have_attribute("aria-valuenow", re.compile("^[2-9]|1."))
     button(panel, "Cancel").click()
     expect(panel.locator(".result-notes")).to_have_text("Stopped.")
-    expect(panel.locator(".result-progress p")).to_have_text(re.compile(r"^Stopped after \d+ of 34 sections$"))
+    expect(panel.locator(".result-progress p")).to_have_text(re.compile(r"^Stopped after \d+ of 12 sections$"))
     stopped = output(panel).inner_text()
     assert len(stopped.split("\n\n")) >= 2
     time.sleep(1)
@@ -119,7 +118,6 @@ def test_a_long_text_is_summarized_section_by_section_and_cancel_keeps_what_is_t
 
 def test_a_summary_in_sections_can_be_looked_at_and_summarized_again(visit):
     panel = visit().tab("Summarize")
-    choose_model(panel, "Gloss small")
     panel.get_by_label("The model’s own").check()
     open_settings(panel)
     choose_settings(panel, Beams=1, Longest_output=30)
@@ -141,10 +139,9 @@ def test_a_summary_in_sections_can_be_looked_at_and_summarized_again(visit):
     expect(panel.get_by_label("Section of your text")).to_be_hidden()
 
 
-def test_a_long_text_is_quoted_unless_its_own_words_are_asked_for(visit):
+def test_a_text_is_quoted_unless_the_models_own_words_are_asked_for(visit):
     panel = visit().tab("Summarize")
-    choose_model(panel, "Gloss small")
-    text = long_text(3)
+    text = long_text(2)
     run(panel, "Summarize", text)
     result = wait_until_finished(panel)
     expect(panel.locator(".result-notes")).to_contain_text("Sentences of your text, chosen from")
@@ -153,20 +150,21 @@ def test_a_long_text_is_quoted_unless_its_own_words_are_asked_for(visit):
     assert set(sentences) <= {sentence.text for sentence in sentences_of(text)}
     expect(output(panel).locator("mark")).to_have_count(0)
     expect(panel.get_by_text("looked for the very first word")).to_be_visible()
+    expect(panel.get_by_role("heading", name="Quoted", exact=True)).to_be_visible()
+    expect(panel.get_by_role("group", name="What was quoted").get_by_role("button").first).to_be_visible()
+    panel.get_by_label("The model’s own").check()
     run(panel, "Summarize", sentences[0])
     wait_until_finished(panel)
     expect(panel.locator(".result-notes")).to_contain_text("a second")
+    expect(panel.get_by_role("heading", name="Written", exact=True)).to_be_visible()
+    expect(panel.get_by_role("heading", name="Quoted", exact=True)).to_have_count(0)
+    expect(written(panel).first).to_be_visible()
 
 
 def long_text(num_sections: int) -> str:
-    """A text that gloss-small reads in so many sections."""
-    paragraphs = ["The town of Holm voted for a bridge. " * 45, "The ferry sank in a storm in May. " * 45]
+    """A text that gloss-summaries, which reads 4,096 tokens at once, reads in so many sections."""
+    paragraphs = ["The town of Holm voted for a bridge. " * 360, "The ferry sank in a storm in May. " * 360]
     return "\n\n".join(paragraphs[number % 2].strip() for number in range(num_sections))
-
-
-def choose_model(panel, title: str) -> None:
-    panel.get_by_label("Model", exact=True).click()
-    panel.page.get_by_role("option", name=re.compile(f"^{title}")).click()
 
 
 def choose_section(panel, number: int) -> None:

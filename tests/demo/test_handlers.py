@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import gradio as gr
 import pytest
@@ -92,8 +93,9 @@ def test_words_that_a_long_summary_made_up_stay_marked_when_it_is_summarized_aga
 
 
 def test_a_picture_that_was_asked_for_before_another_run_began_is_left_out(handlers, engine):
-    record, *_ = handlers.look(None, 0, 0, MEAN_HEAD, "words")
-    assert record is None
+    assert handlers.look(None, 0, 0, 4) == (None, 5)
+    view, _, table = redraw(None, None, MEAN_HEAD, "words")
+    assert (view, table) == ({}, "")
     assert engine.looks == []
 
 
@@ -138,7 +140,8 @@ def test_each_section_of_a_long_summary_can_be_looked_at(handlers):
     assert (frame["visible"], section["visible"], section["value"]) == (True, True, 0)
     assert [label[:8] for label, _ in section["choices"]] == ["1 of 3 ·", "2 of 3 ·", "3 of 3 ·"]
     for _, number in section["choices"]:
-        record, *_ = handlers.look(run, number, layer["value"], MEAN_HEAD, "words")
+        record, looks = handlers.look(run, number, layer["value"], number)
+        assert looks == number + 1
         assert record.source_text == run.sections[number].source_text
 
 
@@ -179,11 +182,20 @@ def test_only_a_layer_asks_the_engine(handlers, engine):
     assert engine.looks == [layer["value"]]
     assert len(layer["choices"]) == 6
     assert len(head["choices"]) == 13
-    redraw(record, 3, "tokens")
-    redraw(record, MEAN_HEAD, "words")
+    redraw(run, record, 3, "tokens")
+    view, *_ = redraw(run, record, MEAN_HEAD, "words")
+    assert not view["quoted"]
     assert len(engine.looks) == 1
-    handlers.look(run, 0, 0, MEAN_HEAD, "words")
+    handlers.look(run, 0, 0, 0)
     assert engine.looks[1:] == [0]
+
+
+def test_the_pictures_of_a_quoted_run_say_so(handlers):
+    *_, (_, run) = handlers.generate("fuse", "Ada wrote. She wrote notes.", None, "automatic", False, *EMPTY)
+    quoted = replace(run, sections=(replace(run.sections[0], quoted=True),))
+    _, title, _, _, _, _, view, *_ = handlers.first_look(quoted, "words")
+    assert title == wording.attention_head(quoted=True)
+    assert view["quoted"]
 
 
 def test_no_run_hides_the_pictures(handlers, engine):
@@ -200,7 +212,7 @@ def test_an_error_behind_a_picture_reaches_the_page_as_a_plain_notice(handlers, 
     *_, (_, run) = handlers.generate("fuse", "Ada wrote.", None, "automatic", False, *EMPTY)
     monkeypatch.setattr(engine, "attention", fail)
     with pytest.raises(gr.Error) as raised:
-        handlers.look(run, 0, 0, MEAN_HEAD, "words")
+        handlers.look(run, 0, 0, 0)
     assert raised.value.message == "Not &lt;b&gt;that&lt;/b&gt;."
 
 

@@ -4,6 +4,7 @@ import re
 
 from demo.endpoints import Endpoint, pattern_report
 from demo.examples import examples
+from demo.exploring import draw, lay
 from demo.handlers import open_document
 from demo.layout import ENDPOINTS, build
 from demo.tabs.events import MODEL_QUEUE
@@ -14,9 +15,21 @@ def test_all_model_events_share_one_queue(engine):
     page = build(engine)
     queued = [event for event in page.fns.values() if event.queue and event.fn is not None]
     assert len(queued) >= 2 * 3 + len(ENDPOINTS)
-    assert {event.concurrency_id for event in queued if event.fn not in (open_document, pattern_report)} == {
-        MODEL_QUEUE
-    }
+    others = (open_document, pattern_report, lay)
+    assert {event.concurrency_id for event in queued if event.fn not in others} == {MODEL_QUEUE}
+
+
+def test_no_choice_is_dropped_while_another_is_followed(engine):
+    choices = {"change", "input", "select"}
+    events = [event for event in build(engine).fns.values() if choices & {name for _, name in event.targets}]
+    assert len(events) >= 2 * 2 + 1
+    assert {event.trigger_mode for event in events} == {"always_last"}
+
+
+def test_a_pattern_is_drawn_by_one_event_alone(engine):
+    events = build(engine).fns.values()
+    [drawing] = [event for event in events if event.fn is draw]
+    assert {drawing} == {event for event in events if set(event.outputs) & set(drawing.outputs)}
 
 
 def test_nothing_is_reported_to_anyone(engine):

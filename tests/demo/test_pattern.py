@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
+from gradio.utils import deep_hash
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from demo import wording
-from demo.exploring import PATTERN_FIELDS, Exploring, begin_work, draw, draw_cost, form_values, settings_of_form
+from demo.exploring import PATTERN_FIELDS, Exploring, begin_work, draw, form_values, lay, settings_of_form
 from demo.handlers import end
 from seq2seq.tasks.pattern import PatternSettings
 from tests.demo.stand_in import StandInEngine
@@ -57,7 +58,6 @@ def test_what_cannot_be_drawn_is_said_and_nothing_is_lost(changed, message):
     assert message in problem
     assert "role='alert'" in problem
     assert all(view == {"__type__": "update"} for view in views)
-    assert draw_cost("memory", *form(length=0)) == {"__type__": "update"}
 
 
 def test_what_nobody_foresaw_is_an_apology(monkeypatch):
@@ -99,18 +99,29 @@ def test_4096_tokens_are_drawn_within_a_second(plan, block_size):
 
 def test_a_text_fills_the_form_and_its_attention_is_drawn(exploring):
     values = form(block_size=16, num_random_blocks=1, head=12)
-    *steps, (shown, read, *fields) = exploring.read(TEXT, "stand-in", *values)
-    assert [view["notes"] for view, *_ in steps] == [["Reading layer 1 of 1…"]]
+    *steps, (shown, read) = exploring.read(TEXT, "stand-in", *values)
+    assert [view["notes"] for view, _ in steps] == [["Reading layer 1 of 1…"]]
     assert shown["notes"] == ["Stand-in has read 202 tokens, marks included; the map shows layer 1."]
-    length, head, num_heads, head_dim, max_length = fields
+    laid, length, head, num_heads, head_dim, max_length = lay(read, 12)
+    assert laid is read
     assert (length, head, num_heads, head_dim, max_length) == (202, 4, 4, 32, 512)
     of_text = {"length": length, "head": head, "num_heads": num_heads, "head_dim": head_dim, "max_length": max_length}
-    shown = draw(read, "operations", *form(block_size=16, num_random_blocks=1, **of_text))
+    shown = draw(laid, "operations", *form(block_size=16, num_random_blocks=1, **of_text))
     assert "Of the full attention of head 4 over this text, the pattern keeps **" in facts_of(shown)
     assert shown[2].startswith("The more ink")
-    shown = draw(read, "operations", *form(block_size=8, num_random_blocks=1, **of_text))
+    shown = draw(laid, "operations", *form(block_size=8, num_random_blocks=1, **of_text))
     assert "over this text" not in facts_of(shown)
     assert shown[2].startswith("The text was read with 202 tokens, blocks of 16, layer 1 and 4 heads.")
+
+
+def test_a_text_leaves_a_head_that_its_model_has_and_a_field_that_is_empty(exploring):
+    *_, (_, read) = exploring.read(TEXT, "stand-in", *form())
+    assert [lay(read, head)[2] for head in (3, 4, 5, None)] == [3, 4, 4, None]
+
+
+def test_the_same_text_read_again_is_drawn_again(exploring):
+    (*_, (_, first)), (*_, (_, second)) = (exploring.read(TEXT, "stand-in", *form()) for _ in range(2))
+    assert deep_hash(first) != deep_hash(second)
 
 
 @pytest.mark.parametrize(
@@ -123,9 +134,9 @@ def test_a_text_fills_the_form_and_its_attention_is_drawn(exploring):
     ],
 )
 def test_what_cannot_be_read_is_said(exploring, text, model, changed, message):
-    [(shown, *rest)] = exploring.read(text, model, *form(**changed))
+    [(shown, read)] = exploring.read(text, model, *form(**changed))
     assert message in shown["problem"]
-    assert all(value == {"__type__": "update"} for value in rest)
+    assert read == {"__type__": "update"}
 
 
 def test_measurements_come_one_by_one_and_end_with_a_figure(exploring):

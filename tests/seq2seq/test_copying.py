@@ -1,4 +1,6 @@
-"""The rule that names and numbers are the source's: what it lets through and rules out, and what then comes out."""
+"""The rule that words are the source's or English: what it lets through and rules out, and what then comes out."""
+
+import re
 
 import pytest
 import torch
@@ -6,6 +8,7 @@ import torch
 from seq2seq.tasks import GenerationSettings, write, write_batch
 from seq2seq.tasks.copying import NamesFromSource, Pieces, SourceNames
 from seq2seq.tasks.novelty import novel_facts
+from seq2seq.tasks.words import Words, english
 
 TEXT = "Anna Lind-Øst moved to Oslo in 1932. She paid 65,536 zł for “Café №5” and 東京 😀."
 
@@ -67,6 +70,74 @@ def test_names_numbers_and_letters_that_the_source_lacks_may_not(pieces, writer,
     assert not may_write(pieces, writer, TEXT, output)
 
 
+MIXED = "Anna's don’t-care zwölf Brüder O'Brien `retry_with_backoff` über-slow blorptang 'quoxy' 1990's."
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "the fearless instalment was fulfilled",
+        "Anyhow, she walked. Tenants walk",
+        "a well-known, half-hearted one",
+        "she doesn't, it's theirs, and we'll see o'clock",
+        "the tenants' rent and the tenant's house's walls",
+        "Tenant's",
+        "Anna's, Anna, ANNA",
+        "don’t, don't care",
+        "O'Brien, o'brien's, Brien",
+        "zwölf Brüder, brüder über",
+        "retry_with_backoff",
+        "Blorptang. blorptang's quoxy",
+        "1990's, 1990",
+        "'blorptang' 'tenant'",
+    ],
+)
+def test_words_of_the_source_in_any_language_and_english_ones_may_be_written(pieces, writer, output):
+    assert may_write(pieces, writer, MIXED, output)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "pondss",
+        "any anytal of it",
+        "fiendishishly",
+        "Fiendishishly",
+        "tenantt's",
+        "a well-knownn one",
+        "well-knwon",
+        "blorptangs",
+        "blorp",
+        "retry_with",
+        "he doesn go",
+        "he doesn's go",
+        "tenant'z",
+        "zwolf",
+        "Obama went",
+        "xylq. Then",
+    ],
+)
+def test_words_that_are_neither_the_source_s_nor_english_may_not(pieces, writer, output):
+    assert not may_write(pieces, writer, MIXED, output)
+
+
+def test_english_is_a_sorted_list_of_plain_words():
+    words = [word.decode() for word in english()]
+    assert 25_000 < len(words) < 35_000
+    assert words == sorted(words)
+    assert all(re.fullmatch(r"[a-z]+('[a-z]+)*", word) for word in words)
+    assert {"the", "house", "don't", "instalment"} < set(words)
+    assert {"obama", "teh", "ofthe", "s", "t"}.isdisjoint(words)
+
+
+def test_words_know_how_one_half_written_may_go_on():
+    words = Words([b"pond", b"ponder", b"don't"])
+    assert list(words.beginning_with(b"pon")) == [b"pond", b"ponder"]
+    assert list(words.beginning_with(b"pond'")) == [b"pond's", b"pond'd", b"pond'll", b"pond'm", b"pond're", b"pond've"]
+    assert list(words.beginning_with(b"ponds")) == []
+    assert [run in words for run in (b"pond", b"pond's", b"pond'", b"don", b"don'", b"")] == [True] * 3 + [False] * 3
+
+
 def test_a_name_longer_than_any_other_is_held_to_its_last_letter(pieces, writer):
     digits = "0x" + "".join(str(number * 7 % 10) for number in range(80))
     assert may_write(pieces, writer, f"The sum was {digits}.", f"a sum of {digits}")
@@ -87,14 +158,17 @@ def outputs_at_random(engine, writer, monkeypatch, names_from_source):
         yield result.text
 
 
-def test_no_novel_fact_and_no_broken_letter_is_ever_written(engine, writer, monkeypatch):
+def test_no_novel_fact_no_made_up_word_and_no_broken_letter_is_ever_written(engine, writer, monkeypatch):
     free = list(outputs_at_random(engine, writer, monkeypatch, names_from_source=False))
     assert sum(len(novel_facts(SHORT, text)) for text in free) > 25
     assert any("\N{REPLACEMENT CHARACTER}" in text for text in free)
+    known = Words(word.encode() for word in re.findall(r"\w+", SHORT.lower()))
     for text in outputs_at_random(engine, writer, monkeypatch, names_from_source=True):
-        whole = text[: text.rfind(" ")]  # the last word may have been cut by the longest output
+        whole = re.sub(r"[\w',.:\ufffd]*$", "", text)  # the last word may have been cut by the longest output
         assert [whole[start:end] for start, end in novel_facts(SHORT, whole)] == [], text
         assert "\N{REPLACEMENT CHARACTER}" not in whole
+        words = [word.encode() for word in re.findall(r"\w+(?:'\w+)*", whole.lower())]
+        assert [word for word in words if word not in known and word not in english()] == [], text
 
 
 @pytest.mark.parametrize("num_beams", [1, 3])
@@ -117,6 +191,11 @@ def test_where_other_rules_left_nothing_the_scores_stay(pieces, writer):
     forbidden = writer.tokenizer("Oslo 2").input_ids[-1]
     scores[0, forbidden] = 0.0
     assert torch.equal(rule(tokens, scores), scores)
+
+
+def test_a_line_that_ends_ends_its_word(pieces):
+    names = SourceNames(pieces, "Rain fell.")
+    assert torch.equal(names.allowed(b"buoy\n"), names.allowed(b"buoy "))
 
 
 def test_beams_of_one_source_share_its_names(pieces, writer):
