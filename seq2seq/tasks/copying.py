@@ -1,10 +1,11 @@
-"""Words as the source has them, or English ones: a rule for the search.
+"""Words as the source has them, or ones from a lexicon: a rule for the search.
 
-A small model that copies "65,536" may write "655536", for "ponds" "pondss", and of a letter that its vocabulary lacks
-half of the bytes. So a word may only go on as some word of the source or of English (`words`) goes on, and only end as
-one ends. One that a reader would take for a fact (it has a digit, a letter beyond ASCII, or a capital that opens no
-sentence) must be the source's. A hyphen parts two words; an apostrophe between letters does not, and `'s` and its like
-may follow any word. All is in UTF-8, since a piece may be a single byte of it. Knows no models.
+A small model that copies "65,536" may write "655536", "pondss" for "ponds", and of a letter that its vocabulary lacks
+half of the bytes. So a word may only go on as some word of the source or of the lexicon (English; to fuse and to split,
+its connectives) goes on, and only end as one ends. One that a reader would take for a fact (it has a digit, a letter
+beyond ASCII, or a capital that opens no sentence) must be the source's; and what is no name there, but opened a
+sentence, is written small inside one. A hyphen parts two words; an apostrophe between letters does not, and `'s` and
+its like may follow any word. All is in UTF-8, since a piece may be a single byte of it. Knows no models.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ PIECES_BEFORE = 4  # a word: enough to see whether it opens a sentence
 
 
 class Pieces:
-    """A vocabulary by the bytes of its pieces, by how they begin (inside a word or not), and by what English allows."""
+    """A vocabulary by the bytes of its pieces, and by how they begin: inside a word or not."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         special = set(tokenizer.all_special_ids)
@@ -62,8 +63,6 @@ class Pieces:
                 self.opening[runs[0]].append(index)
             elif runs:
                 self.others[index] = runs
-        self.english_opening = {opens: self._english_opening(opens) for opens in (False, True)}
-        self._english_after: dict[bytes, LongTensor] = {}
 
     def end_of(self, tokens: Sequence[int]) -> bytes:
         """What the tokens end with: the word that is being written, and a little before it."""
@@ -84,21 +83,38 @@ class Pieces:
         ids += [index for rest in rests for index in self.closing.get(rest, ())]
         return torch.tensor(ids, dtype=torch.long)
 
-    def english_after(self, run: bytes) -> LongTensor:
-        """The same for English, remembered for every text: it has only so many beginnings."""
-        if run not in self._english_after:
-            found = self.after(run, english())
+
+class Lexicon:
+    """The words that may be written beside a source's, by the pieces that begin them and that go on with them."""
+
+    def __init__(self, pieces: Pieces, words: Words) -> None:
+        self.pieces, self.words = pieces, words
+        self.opening = {opens: self._opening(opens) for opens in (False, True)}
+        self._after: dict[bytes, LongTensor] = {}
+
+    def after(self, run: bytes) -> LongTensor:
+        """The pieces that may follow, remembered for every text: there are only so many beginnings."""
+        if run not in self._after:
+            found = self.pieces.after(run, self.words)
             if not len(found):
                 return found
-            self._english_after[run] = found
-        return self._english_after[run]
+            self._after[run] = found
+        return self._after[run]
 
-    def _english_opening(self, opens_sentence: bool) -> BoolTensor:
-        """V: the pieces that, behind nothing of a word, begin none that is not English."""
-        runs_of = {index: [run] for run, indices in self.opening.items() for index in indices} | self.others
-        allowed = torch.ones(len(self.contents), dtype=torch.bool)
-        for index, runs in runs_of.items():
-            allowed[index] = all(begins_english(run, opens_sentence and run is runs[0]) for run in runs)
+    def begin(self, runs: Sequence[bytes], opens_sentence: bool) -> bool:
+        """Whether the words of a piece are, or begin, words of it; only the first may open a sentence."""
+        return all(
+            not is_fact(run, opens_sentence and place == 0) and self.words.begins(uncapitalized(run))
+            for place, run in enumerate(runs)
+        )
+
+    def _opening(self, opens_sentence: bool) -> BoolTensor:
+        """V: the pieces that, behind nothing of a word, begin none that is not here."""
+        pieces = self.pieces
+        runs_of = {index: [run] for run, indices in pieces.opening.items() for index in indices} | pieces.others
+        unknown = [index for index, runs in runs_of.items() if not self.begin(runs, opens_sentence)]
+        allowed = torch.ones(len(pieces.contents), dtype=torch.bool)
+        allowed[torch.tensor(unknown, dtype=torch.long)] = False
         return allowed
 
 
@@ -112,10 +128,6 @@ def is_fact(run: bytes, opens_sentence: bool) -> bool:
     return FOREIGN.search(run) is not None or (run[:1].isupper() and not opens_sentence)
 
 
-def begins_english(run: bytes, opens_sentence: bool) -> bool:
-    return not is_fact(run, opens_sentence) and english().begins(uncapitalized(run))
-
-
 def uncapitalized(run: bytes) -> bytes:
     return run[:1].lower() + run[1:]
 
@@ -123,13 +135,13 @@ def uncapitalized(run: bytes) -> bytes:
 class SourceNames:
     """What may be written next, for one source."""
 
-    def __init__(self, pieces: Pieces, text: str) -> None:
-        self._pieces = pieces
+    def __init__(self, lexicon: Lexicon, text: str) -> None:
+        self._lexicon = lexicon
         self._words = Words(known_runs(text))
         self._allowed: dict[tuple[bytes, bool, bool], BoolTensor] = {}
         beginnings = {word[:end] for word in self._words for end in range(1, len(word) + 1)}
         self._starts = {opens: self._allowed_starts(beginnings, opens) for opens in (False, True)}
-        self._ends = {opens: starts & ~pieces.is_inside for opens, starts in self._starts.items()}
+        self._ends = {opens: starts & ~lexicon.pieces.is_inside for opens, starts in self._starts.items()}
 
     def allowed(self, written: bytes) -> BoolTensor:
         """V: the pieces that may follow what ends with `written`."""
@@ -144,22 +156,25 @@ class SourceNames:
         return self._allowed[state]
 
     def _allowed_after(self, run: bytes, opens_sentence: bool, opens_next: bool) -> BoolTensor:
-        pieces, word = self._pieces, None if is_fact(run, opens_sentence) else uncapitalized(run)
-        may_end = run in self._words or (word is not None and word in english())
+        lexicon, pieces = self._lexicon, self._lexicon.pieces
+        word = None if is_fact(run, opens_sentence) else uncapitalized(run)
+        forms = {run, uncapitalized(run)} if opens_sentence else {run}
+        may_end = any(form in self._words for form in forms) or (word is not None and word in lexicon.words)
         allowed = self._ends[opens_next].clone() if may_end else torch.zeros_like(pieces.is_inside)
-        allowed[pieces.after(run, self._words)] = True
+        for form in forms:
+            allowed[pieces.after(form, self._words)] = True
         if word is not None:
-            allowed[pieces.english_after(word)] = True
+            allowed[lexicon.after(word)] = True
         return allowed
 
     def _allowed_starts(self, beginnings: set[bytes], opens_sentence: bool) -> BoolTensor:
         """V: the pieces that may stand behind nothing of a word."""
-        pieces = self._pieces
+        pieces = self._lexicon.pieces
+        if opens_sentence:
+            beginnings = beginnings | {run[:1].upper() + run[1:] for run in beginnings}
         known = [index for run in beginnings for index in pieces.opening.get(run, ())]
-        for index, runs in pieces.others.items():
-            if all(run in beginnings or begins_english(run, opens_sentence and run is runs[0]) for run in runs):
-                known.append(index)
-        allowed = pieces.english_opening[opens_sentence].clone()
+        known += [index for index, runs in pieces.others.items() if beginnings.issuperset(runs)]
+        allowed = self._lexicon.opening[opens_sentence].clone()
         allowed[torch.tensor(known, dtype=torch.long)] = True
         return allowed
 
@@ -198,9 +213,9 @@ def cases(run: bytes, opens_sentence: bool) -> Iterator[bytes]:
 class NamesFromSource:
     """The rule, for the sources that are written for side by side (B texts)."""
 
-    def __init__(self, pieces: Pieces, texts: Iterable[str]) -> None:
-        self._pieces = pieces
-        self._sources = [SourceNames(pieces, text) for text in texts]
+    def __init__(self, lexicon: Lexicon, texts: Iterable[str]) -> None:
+        self._pieces = lexicon.pieces
+        self._sources = [SourceNames(lexicon, text) for text in texts]
 
     def __call__(self, tokens: LongTensor, scores: Tensor) -> Tensor:
         """N V -> N V: the scores of the tokens that may follow `tokens` (N t); N is B, or B times the beams.

@@ -25,6 +25,7 @@ class WritingParameters:
     prefix: str = ""  # what the checkpoint was taught to find before a text of this task
     quote_beyond: int | None = None  # tokens of a text beyond which it is quoted; None: never unasked
     names_from_source: bool = False  # whether words are held to the source's and English (`copying`)
+    words_from_source: bool = False  # whether they are held to the source's and connectives
     preferred: bool = False  # whether it does this better than others that come with it
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from seq2seq.tasks.novelty import CONNECTIVES
+
 ENGLISH_FILE = Path(__file__).with_name("english_words.txt")
 TAILS = (b"s", b"d", b"ll", b"m", b"re", b"ve")  # what any word may have behind an apostrophe; n't is part of a word
 MARKS = b".,:'"  # what a word that still may go on can end with
@@ -47,6 +49,12 @@ def without_tail(run: bytes) -> bytes | None:
     """The word before an apostrophe and one of the tails; None where there is none."""
     stem, mark, tail = run.rpartition(b"'")
     return stem if mark and tail in TAILS else None
+
+
+@lru_cache(maxsize=1)
+def connectives() -> Words:
+    """Those that `novelty` never counts as novel, but for what only stands behind an apostrophe."""
+    return Words(word.encode() for word in CONNECTIVES if word.encode() in english())
 
 
 @lru_cache(maxsize=1)

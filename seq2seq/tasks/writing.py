@@ -23,13 +23,14 @@ from seq2seq.generation.steps import Step
 from seq2seq.models.generating import first_token, generation_defaults
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks.alike import alike
-from seq2seq.tasks.copying import NamesFromSource, Pieces
+from seq2seq.tasks.copying import Lexicon, NamesFromSource, Pieces
 from seq2seq.tasks.output import choices_of, plain_text, special_token, target_tokens
 from seq2seq.tasks.parameters import WritingParameters, writing_parameters
 from seq2seq.tasks.quoting import Length, fair_length, quote
 from seq2seq.tasks.results import Generated, GenerationSettings, InputError, Section, Task, TokenCount
 from seq2seq.tasks.sections import joined, sections
 from seq2seq.tasks.source import Source, clean, has_words, num_tokens, read_source
+from seq2seq.tasks.words import connectives, english
 from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import AttentionKind, AttentionRecord
 
@@ -89,12 +90,21 @@ class Writer:
     def pieces(self) -> Pieces:
         return Pieces(self.tokenizer)
 
+    @cached_property
+    def english(self) -> Lexicon:
+        return Lexicon(self.pieces, english())
+
+    @cached_property
+    def connectives(self) -> Lexicon:
+        return Lexicon(self.pieces, connectives())
+
     def rules(self, task: Task, sources: Sequence[Source]) -> list[LogitsProcessor]:
-        """What the search is held to beside its settings, if config.json says so: the sources' words and English."""
-        if not self.parameters(task).names_from_source:
+        """What the search is held to beside its settings, if config.json says so: the sources' words, and some more."""
+        parameters = self.parameters(task)
+        if not (parameters.names_from_source or parameters.words_from_source):
             return []
         texts = [self.tokenizer.decode(source.text_ids) for source in sources]
-        return [NamesFromSource(self.pieces, texts)]
+        return [NamesFromSource(self.connectives if parameters.words_from_source else self.english, texts)]
 
     def generation_config(self, task: Task, settings: GenerationSettings) -> GenerationConfig:
         """The visitor's choices over the checkpoint's for the task, over its general ones.

@@ -62,8 +62,8 @@ SUMMARY_SEARCH: dict[str, int | float] = {
     "names_from_source": True,
 }  # fmt: skip
 REWRITING_SEARCH: dict[str, dict[str, int | float]] = {
-    "fuse": {"num_beams": 1, "max_new_tokens": 192, "names_from_source": True},
-    "split": {"num_beams": 1, "max_new_tokens": 192, "names_from_source": True},
+    "fuse": {"num_beams": 1, "max_new_tokens": 192, "words_from_source": True},
+    "split": {"num_beams": 1, "max_new_tokens": 192, "words_from_source": True},
 }
 
 

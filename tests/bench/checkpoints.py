@@ -9,7 +9,7 @@ import torch
 from seq2seq.engine.settings import EMBEDDED_MODELS
 from seq2seq.models import BertGenerationConfig, EncoderDecoderConfig, EncoderDecoderModel
 
-EMBEDDED = EMBEDDED_MODELS / "gloss-small"
+EMBEDDED = EMBEDDED_MODELS / "gloss-fusion"
 
 
 def published_shape(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The checkpoint that comes with the project: it does what it is for, and the reference library reads it alike."""
+"""The checkpoints that come with the project: they do what they are for, and the reference library writes alike."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from seq2seq.models import EncoderDecoderModel
 from seq2seq.tasks import TASKS
 from seq2seq.tokenizers import load_tokenizer
 
-NAME = "gloss-small"
+NAME = "gloss-fusion"
 EXAMPLES = EMBEDDED_MODELS.parent / "examples"
 CASES = [
     (task, text)
@@ -29,7 +29,7 @@ def engine():
 
 @pytest.fixture(scope="module")
 def outputs(engine) -> dict[tuple[str, str], str]:
-    return {(task, text): next(engine.run_many(task, [text], NAME)) for task, text in CASES}
+    return {(task, text): next(engine.run_many(task, [text])) for task, text in CASES}
 
 
 @pytest.mark.parametrize(("task", "text"), CASES)
@@ -64,7 +64,7 @@ def test_the_reference_library_writes_the_same(num_beams):
     ours = EncoderDecoderModel.from_pretrained(folder, dtype=torch.float32)
     theirs = transformers.EncoderDecoderModel.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer, their_tokenizer = load_tokenizer(folder), transformers.BertGenerationTokenizer.from_pretrained(folder)
-    for task, text in CASES[::3]:
+    for task, text in [case for case in CASES if case[0] in ("fuse", "split")][::3]:
         ids = tokenizer(f"<{task}> {text}", return_tensors="pt").input_ids
         assert ids.tolist() == [their_tokenizer(f"<{task}> {text}").input_ids]
         settings = {"num_beams": num_beams, "max_new_tokens": 30, "do_sample": False}

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from seq2seq.tasks import GenerationSettings, write, write_batch
-from seq2seq.tasks.copying import NamesFromSource, Pieces, SourceNames
+from seq2seq.tasks.copying import Lexicon, NamesFromSource, Pieces, SourceNames
 from seq2seq.tasks.novelty import novel_facts
-from seq2seq.tasks.words import Words, english
+from seq2seq.tasks.words import Words, connectives, english
 
 TEXT = "Anna Lind-Øst moved to Oslo in 1932. She paid 65,536 zł for “Café №5” and 東京 😀."
 
@@ -19,15 +19,15 @@ def writer(engine):
 
 
 @pytest.fixture(scope="module")
-def pieces(writer):
-    return Pieces(writer.tokenizer)
+def lexicon(writer):
+    return Lexicon(Pieces(writer.tokenizer), english())
 
 
-def may_write(pieces, writer, source, output):
+def may_write(lexicon, writer, source, output):
     """Whether every piece of `output` is let through behind those before it, and so is an end behind all."""
-    names = SourceNames(pieces, writer.tokenizer.decode(writer.tokenizer(source).input_ids))
+    names = SourceNames(lexicon, writer.tokenizer.decode(writer.tokenizer(source).input_ids))
     ids = [*writer.tokenizer(output).input_ids, writer.tokenizer.eos_token_id]
-    return all(names.allowed(pieces.end_of(ids[:place]))[token_id] for place, token_id in enumerate(ids))
+    return all(names.allowed(lexicon.pieces.end_of(ids[:place]))[token_id] for place, token_id in enumerate(ids))
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def may_write(pieces, writer, source, output):
         "in 1932. Rain fell",
     ],
 )
-def test_words_of_the_source_and_plain_words_may_be_written(pieces, writer, output):
-    assert may_write(pieces, writer, TEXT, output)
+def test_words_of_the_source_and_plain_words_may_be_written(lexicon, writer, output):
+    assert may_write(lexicon, writer, TEXT, output)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_words_of_the_source_and_plain_words_may_be_written(pieces, writer, outp
         "from R2 she moved",
     ],
 )
-def test_names_numbers_and_letters_that_the_source_lacks_may_not(pieces, writer, output):
-    assert not may_write(pieces, writer, TEXT, output)
+def test_names_numbers_and_letters_that_the_source_lacks_may_not(lexicon, writer, output):
+    assert not may_write(lexicon, writer, TEXT, output)
 
 
 MIXED = "Anna's don’t-care zwölf Brüder O'Brien `retry_with_backoff` über-slow blorptang 'quoxy' 1990's."
@@ -92,8 +92,8 @@ MIXED = "Anna's don’t-care zwölf Brüder O'Brien `retry_with_backoff` über-s
         "'blorptang' 'tenant'",
     ],
 )
-def test_words_of_the_source_in_any_language_and_english_ones_may_be_written(pieces, writer, output):
-    assert may_write(pieces, writer, MIXED, output)
+def test_words_of_the_source_in_any_language_and_english_ones_may_be_written(lexicon, writer, output):
+    assert may_write(lexicon, writer, MIXED, output)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,30 @@ def test_words_of_the_source_in_any_language_and_english_ones_may_be_written(pie
         "xylq. Then",
     ],
 )
-def test_words_that_are_neither_the_source_s_nor_english_may_not(pieces, writer, output):
-    assert not may_write(pieces, writer, MIXED, output)
+def test_words_that_are_neither_the_source_s_nor_english_may_not(lexicon, writer, output):
+    assert not may_write(lexicon, writer, MIXED, output)
+
+
+OPENED = "Engineers came. Rain fell in Oslo, and the Lake was closed. Anna saw it."
+
+
+@pytest.mark.parametrize("output", ["Rain fell and engineers came", "in the Lake", "a lake", "and Anna saw", "Lake"])
+def test_what_opens_a_sentence_of_the_source_is_written_small_inside_one(lexicon, writer, output):
+    assert may_write(lexicon, writer, OPENED, output)
+
+
+@pytest.mark.parametrize("output", ["it fell and Engineers came", "in Rain", "the LAKE"])
+def test_but_not_with_a_capital_unless_it_is_a_name(lexicon, writer, output):
+    assert not may_write(lexicon, writer, OPENED, output)
+
+
+def test_with_connectives_alone_other_words_must_be_the_source_s(lexicon, writer):
+    closed = Lexicon(lexicon.pieces, connectives())
+    for output in ("Rain fell in Oslo, which was closed, and engineers came.", "Closed, although it came.", "Saw it"):
+        assert may_write(closed, writer, OPENED, output)
+    for output in ("engineer came", "it saw rains", "a valedictory lake", "Nobody came"):
+        assert not may_write(closed, writer, OPENED, output)
+        assert may_write(lexicon, writer, OPENED, output)
 
 
 def test_english_is_a_sorted_list_of_plain_words():
@@ -138,10 +160,10 @@ def test_words_know_how_one_half_written_may_go_on():
     assert [run in words for run in (b"pond", b"pond's", b"pond'", b"don", b"don'", b"")] == [True] * 3 + [False] * 3
 
 
-def test_a_name_longer_than_any_other_is_held_to_its_last_letter(pieces, writer):
+def test_a_name_longer_than_any_other_is_held_to_its_last_letter(lexicon, writer):
     digits = "0x" + "".join(str(number * 7 % 10) for number in range(80))
-    assert may_write(pieces, writer, f"The sum was {digits}.", f"a sum of {digits}")
-    assert not may_write(pieces, writer, f"The sum was {digits}.", f"a sum of {digits[:-1]}")
+    assert may_write(lexicon, writer, f"The sum was {digits}.", f"a sum of {digits}")
+    assert not may_write(lexicon, writer, f"The sum was {digits}.", f"a sum of {digits[:-1]}")
 
 
 SHORT = "Anna Lind paid 65,536 zł in Øst."
@@ -184,23 +206,23 @@ def test_each_text_of_a_batch_is_held_to_its_own_names(writer, monkeypatch, num_
         assert output == alone.text
 
 
-def test_where_other_rules_left_nothing_the_scores_stay(pieces, writer):
-    rule = NamesFromSource(pieces, ["Rain fell."])
+def test_where_other_rules_left_nothing_the_scores_stay(lexicon, writer):
+    rule = NamesFromSource(lexicon, ["Rain fell."])
     tokens = torch.tensor([[2]])
-    scores = torch.full((1, len(pieces.contents)), -torch.inf)
+    scores = torch.full((1, len(lexicon.pieces.contents)), -torch.inf)
     forbidden = writer.tokenizer("Oslo 2").input_ids[-1]
     scores[0, forbidden] = 0.0
     assert torch.equal(rule(tokens, scores), scores)
 
 
-def test_a_line_that_ends_ends_its_word(pieces):
-    names = SourceNames(pieces, "Rain fell.")
+def test_a_line_that_ends_ends_its_word(lexicon):
+    names = SourceNames(lexicon, "Rain fell.")
     assert torch.equal(names.allowed(b"buoy\n"), names.allowed(b"buoy "))
 
 
-def test_beams_of_one_source_share_its_names(pieces, writer):
-    rule = NamesFromSource(pieces, ["He met 3 men.", "He met 2 men."])
-    scores = torch.zeros(4, len(pieces.contents))
+def test_beams_of_one_source_share_its_names(lexicon, writer):
+    rule = NamesFromSource(lexicon, ["He met 3 men.", "He met 2 men."])
+    scores = torch.zeros(4, len(lexicon.pieces.contents))
     start = [*writer.tokenizer("he met").input_ids, writer.tokenizer.convert_tokens_to_ids("▁")]
     ruled = rule(torch.tensor([[2, *start]] * 4), scores)
     assert torch.equal(ruled[0], ruled[1])

@@ -192,9 +192,22 @@ def test_a_longest_output_is_not_passed_but_by_one_sentence_alone():
     assert choose([2, 1], [10, 10], Length(5, most=5)) == [0]
 
 
+@pytest.mark.parametrize(
+    ("shares", "lengths", "chosen"),
+    [
+        ([0.4, 0.39, 0.21], [30, 30, 30], [0, 1]),  # as good as the best
+        ([0.5, 0.29, 0.21], [30, 30, 30], [0]),
+        ([0.4, 0.39, 0.21], [60, 40, 30], [1]),  # a long one says more by chance; and both would be too long
+        ([0.34, 0.33, 0.33], [30, 30, 31], [0, 1]),
+    ],
+)
+def test_a_sentence_that_is_as_good_as_the_best_is_quoted_beside_it(shares, lengths, chosen):
+    assert choose(shares, lengths, Length(wanted=1)) == chosen
+
+
 def test_a_summary_grows_slower_than_its_text():
-    assert fair_length(500) == 111
-    assert fair_length(4000) == 222
+    assert fair_length(500) == 81
+    assert fair_length(4000) == 253
 
 
 def test_headings_lists_and_questions_are_no_plain_sentences():

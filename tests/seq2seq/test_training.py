@@ -214,7 +214,7 @@ def test_a_run_goes_on_from_a_checkpoint_with_its_vocabulary(data, tmp_path):
         max_position_embeddings=600,
     )
     (data / "fusion" / "toy.dev.jsonl.gz").write_bytes((data / "fusion" / "toy.train.jsonl.gz").read_bytes())
-    start = EngineSettings().models / "gloss-small"
+    start = EngineSettings().models / "gloss-fusion"
     pair, training, dev = prepare(toy, data, start, tmp_path / "run")
     assert (tmp_path / "run" / "spiece.model").read_bytes() == (start / "spiece.model").read_bytes()
     assert pair.config.encoder.max_position_embeddings >= 600
