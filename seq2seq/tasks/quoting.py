@@ -136,7 +136,7 @@ def shares_of(glance: Tensor, places: LongTensor, num_sentences: int) -> Tensor:
 def choose(shares: Sequence[float], lengths: Sequence[int], length: Length) -> list[int]:
     """Places of the best, in order: one at least, and more as long as each brings their sum nearer to `wanted`.
 
-    Or as it is as good as the best one, where that does not make a short summary a long one.
+    Or one more, where it is as good as the best and both together are short.
     """
     scores = [share / tokens**LENGTH_DISCOUNT if tokens else 0.0 for share, tokens in zip(shares, lengths, strict=True)]
     best, *others = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
@@ -144,7 +144,7 @@ def choose(shares: Sequence[float], lengths: Sequence[int], length: Length) -> l
     for index in others:
         is_wanted = so_far + lengths[index] / 2 <= length.wanted
         is_as_good = scores[index] >= AS_GOOD * scores[best] and so_far + lengths[index] <= MOST_OF_AS_GOOD
-        if not (is_wanted or is_as_good) or so_far + lengths[index] > length.most:
+        if not (is_wanted or (is_as_good and len(chosen) == 1)) or so_far + lengths[index] > length.most:
             break
         chosen.append(index)
         so_far += lengths[index]

@@ -142,8 +142,9 @@ FUSION_WORDS = WritingWords(
     tags="sentence-fusion, sentence-splitting",
     baselines="the source, copied (it deletes nothing, for which SARI gives it full marks)",
     published="splitting on WikiSplit, SARI 61.7 to 63.8 (Rothe et al. 2020).",
-    fails="It copies well and connects simply. It can misspell rare names, lose a detail of a long sentence, or join "
-    "sentences that do not belong together. Splitting sometimes leaves a sentence whole.",
+    fails="It copies well and connects simply. It can lose a word or a detail of a long sentence, connect by a word "
+    'that means something else ("in 1978 where she moved"), leave out who did it, and join sentences that do not '
+    'belong together. Splitting sometimes leaves a clause standing alone as a sentence, or calls a woman "he".',
     licences="All sets are free for any use.",
 )
 SUMMARY_WORDS = WritingWords(

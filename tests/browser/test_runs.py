@@ -27,7 +27,7 @@ pytestmark = pytest.mark.browser
 
 EXAMPLES = {
     "Fuse": ("A closed bridge", "The old harbour bridge"),
-    "Split": ("A dry summer", "Because the reservoir"),
+    "Split": ("A dry summer", "The county banned"),
     "Summarize": ("A library by bus", "For 22 years"),
 }
 WAYS = [("Fuse", "Fuse"), ("Fuse", "Split"), ("Summarize", "Summarize")]  # tab, button

@@ -198,7 +198,7 @@ def test_a_longest_output_is_not_passed_but_by_one_sentence_alone():
         ([0.4, 0.39, 0.21], [30, 30, 30], [0, 1]),  # as good as the best
         ([0.5, 0.29, 0.21], [30, 30, 30], [0]),
         ([0.4, 0.39, 0.21], [60, 40, 30], [1]),  # a long one says more by chance; and both would be too long
-        ([0.34, 0.33, 0.33], [30, 30, 31], [0, 1]),
+        ([0.34, 0.33, 0.33], [20, 20, 20], [0, 1]),  # two, not three
     ],
 )
 def test_a_sentence_that_is_as_good_as_the_best_is_quoted_beside_it(shares, lengths, chosen):
