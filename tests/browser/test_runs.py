@@ -46,6 +46,8 @@ def test_the_whole_way(visit, tab, name):
     panel = visit().tab(tab)
     if name == "Split":
         panel.get_by_label("Split into several").check()
+    if name == "Summarize":
+        panel.get_by_label("The model’s own").check()
     title, beginning = EXAMPLES[name]
     button(panel, title).click()
     expect(box(panel)).to_have_value(re.compile(beginning))
@@ -63,6 +65,7 @@ def test_the_whole_way(visit, tab, name):
 def test_words_appear_one_after_the_other(visit):
     here = visit()
     panel = here.tab("Summarize")
+    panel.get_by_label("The model’s own").check()
     open_settings(panel)
     choose_settings(panel, Beams=1, Shortest_output=60, Longest_output=80)
     output(panel).evaluate(
@@ -163,7 +166,7 @@ def test_a_text_is_quoted_unless_the_models_own_words_are_asked_for(visit):
 
 def long_text(num_sections: int) -> str:
     """A text that gloss-summaries, which reads 4,096 tokens at once, reads in so many sections."""
-    paragraphs = ["The town of Holm voted for a bridge. " * 360, "The ferry sank in a storm in May. " * 360]
+    paragraphs = ["The town of Holm voted for a bridge. " * 400, "The ferry sank in a storm in May. " * 430]
     return "\n\n".join(paragraphs[number % 2].strip() for number in range(num_sections))
 
 
@@ -258,11 +261,12 @@ def test_copy_and_download(visit):
 
 def test_words_that_the_text_does_not_have_are_underlined_and_copied_as_they_are(visit):
     here = visit()
-    panel = here.tab("Fuse")
+    panel = here.tab("Summarize")
+    panel.get_by_label("The model’s own").check()
     open_settings(panel)
     panel.get_by_label("Sample").check()
     choose_settings(panel, Temperature=5, Longest_output=30)
-    run(panel, "Fuse", TEXT)
+    run(panel, "Summarize", TEXT)
     written = wait_until_finished(panel)
     novel = output(panel).locator("mark").all_inner_texts()
     assert novel
