@@ -71,6 +71,7 @@ def held(engine: HeldEngine) -> Iterator[Callable[[], None]]:
 def choose(panel: Locator, label: str, option: str) -> None:
     panel.get_by_label(label, exact=True).click()
     panel.page.get_by_role("option", name=re.compile(option)).click()
+    expect(panel.page.get_by_role("option")).to_have_count(0)  # a list that fades out has options too
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
