@@ -82,7 +82,7 @@ def likeliest(reads: Sequence[Read], settings: AnswerSettings) -> tuple[float, f
     weights = [WITH_ANSWER / share if golds is not None else (1 - WITH_ANSWER) / (1 - share) for _, golds in parts]
 
     def surprise(chosen: np.ndarray) -> float:
-        temperature, bias = np.exp(chosen[0]), chosen[1]
+        temperature, bias = temperature_of(chosen[0]), chosen[1]
         total = 0.0
         for (scores, golds), weight in zip(parts, weights, strict=True):
             everything = np.logaddexp(0.0, log_sum_exp(scores / temperature - bias))
@@ -91,7 +91,12 @@ def likeliest(reads: Sequence[Read], settings: AnswerSettings) -> tuple[float, f
         return total / len(parts)
 
     log_temperature, bias = minimize(surprise, np.zeros(2), method="Nelder-Mead").x
-    return float(np.exp(log_temperature)), float(bias)
+    return temperature_of(log_temperature), float(bias)
+
+
+def temperature_of(logarithm: float) -> float:
+    """Within a tenth and ten: a model that knows nothing would want an infinite one."""
+    return float(np.exp(np.clip(logarithm, -np.log(10), np.log(10))))
 
 
 def right(one: Read, scores: np.ndarray) -> np.ndarray:

@@ -60,6 +60,7 @@ def test_layer_head_and_what_is_shown_change_the_pictures(visit):
     def choose(label: str, option: str) -> None:
         panel.get_by_label(label).click()
         panel.page.get_by_role("option", name=re.compile(option)).click()
+        expect(panel.page.get_by_role("option")).to_have_count(0)
 
     before = weights_of_first_word()
     choose("Layer", "^1 of")

@@ -9,6 +9,7 @@ import pytest
 from seq2seq.engine import Engine
 from seq2seq.models import BigBirdForQuestionAnswering, BigBirdPegasusForConditionalGeneration, EncoderDecoderModel
 from seq2seq.tokenizers import load_tokenizer
+from seq2seq.training.calibration import FITTED
 from seq2seq.training.evaluate import measure
 from seq2seq.training.evaluate_answers import drawn, halves, likeliest_sentence, outcomes
 from seq2seq.training.pack import pack_answering, pack_writing
@@ -152,7 +153,9 @@ def test_a_run_is_packed_with_its_threshold_and_its_card(models, data, tmp_path,
     reader = engine.load("answer", str(destination))
     assert 0 <= reader.settings.no_answer_threshold <= 1
     config = json.loads((destination / "config.json").read_text())
-    assert config["task_specific_params"] == {"answer": {"no_answer_threshold": reader.settings.no_answer_threshold}}
+    fitted = {name: getattr(reader.settings, name) for name in FITTED}
+    assert config["task_specific_params"] == {"answer": fitted}
+    assert 0.1 <= reader.settings.temperature <= 10
     assert config["torch_dtype"] == "bfloat16"
     card = (destination / "README.md").read_text()
     assert "5 minutes on an abacus, 1,234 steps" in card
