@@ -24,7 +24,7 @@ from components.token_view import token_view
 from demo import wording
 from demo.setting_fields import read_settings
 from seq2seq.engine import Engine, ModelCard
-from seq2seq.tasks import Generated, InputError, Section, Skill, Task
+from seq2seq.tasks import Generated, InputError, Section, Skill, Task, Written
 from seq2seq.tasks.documents import read_document
 from seq2seq.tasks.novelty import novel_words
 from seq2seq.trace import AttentionRecord, by_words
@@ -47,6 +47,11 @@ class Run:
     @property
     def quoted(self) -> bool:
         return self.sections[0].quoted
+
+    def written(self, section: int) -> Written:
+        """A section, as an engine is asked about it."""
+        shown = self.sections[section]
+        return Written(self.task, shown.source_text, shown.target_ids, self.model)
 
 
 def result(
@@ -286,8 +291,7 @@ class Handlers:
     def record(self, run: Run, section: int, layer: int) -> AttentionRecord:
         """One layer's cross-attention for a section of a finished run."""
         with in_plain_words():
-            shown = run.sections[section]
-            return self.engine.attention(run.task, shown.source_text, shown.target_ids, "cross", layer, run.model)
+            return self.engine.attention(run.written(section), "cross", layer)
 
 
 def telling_layer(num_layers: int) -> int:

@@ -83,7 +83,7 @@ def launch_options() -> dict:
     """What `Blocks.launch` needs to show the page as it is meant, and to keep visitors' texts their own."""
     return {
         "theme": theme(),
-        "css_paths": [ASSETS / "css" / "page.css"],
+        "css_paths": sorted(ASSETS.glob("css/*.css")),
         "js": script("page"),
         "footer_links": ["api", "settings"],
         "run_history": False,

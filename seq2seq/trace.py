@@ -12,6 +12,10 @@ from typing import Literal
 import numpy as np
 
 AttentionKind = Literal["cross", "encoder", "decoder"]
+ATTENTION_KINDS: tuple[AttentionKind, ...] = AttentionKind.__args__
+Combination = Literal["rollout", "all layers"]  # what is made of all layers: their product, or their mean
+Method = Literal["attention", "gradient", "integrated_gradients", "ablation"]  # of saying why a word was chosen
+METHODS: tuple[Method, ...] = Method.__args__
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,8 @@ class AttentionRecord:
     """
 
     kind: AttentionKind
-    layer: int
-    weights: np.ndarray  # H T S, float32
+    layer: int | Combination
+    weights: np.ndarray  # H T S, float32; of a combination, H is 1
     targets: tuple[Token, ...]  # T
     sources: tuple[Token, ...]  # S
     target_text: str
@@ -51,6 +55,111 @@ class AttentionRecord:
     def head(self, head: int | None) -> np.ndarray:
         """T S: one head's weights, or the mean over all heads for None."""
         return self.weights.mean(axis=0) if head is None else self.weights[head]
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A token that the model might have written at a place, and how likely it was, 0 to 1."""
+
+    text: str  # as the vocabulary has it, with "▁" for a leading space
+    token_id: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One token of an output: where it stands in it, how sure the model was, and what else it weighed.
+
+    Probabilities are the model's own, before any rule of the search.
+    """
+
+    token: Token
+    token_id: int
+    probability: float  # 0 to 1
+    alternatives: tuple[Alternative, ...]  # the likeliest at this place, best first, itself included if it is one
+
+
+Fate = Literal["kept", "pruned", "finished", "written"]  # of a branch; "written" are those that lead to the output
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One continuation that a beam search weighed."""
+
+    parent: int | None  # its place in the tree's branches; None: it goes on from the start
+    text: str  # of its token, as the vocabulary has it
+    score: float  # log-probability of the whole sequence up to it, in nats
+    fate: Fate
+
+
+@dataclass(frozen=True)
+class BeamTree:
+    """What a beam search weighed, kept and dropped. Parents stand before their children."""
+
+    num_beams: int
+    branches: tuple[Branch, ...]
+
+
+@dataclass(frozen=True)
+class HeadFacts:
+    """One head at a glance, over a finished pair of texts."""
+
+    layer: int
+    head: int
+    entropy: float  # of a row, on average, as a share of the largest possible: 0 looks at one token, 1 at all evenly
+    distance: float  # how far away it looks, on average, as a share of the text's length, 0 to 1
+    special: float  # share of its attention on tokens that stand for no text, 0 to 1
+    diagonality: float  # correlation of where it looks with where it stands, -1 to 1
+    agreement: float | None = None  # rank correlation with gradient saliency, -1 to 1; None where it was not computed
+
+
+@dataclass(frozen=True)
+class HeadsRecord:
+    """Every head of every layer, small: maps pooled to at most R rows and C columns, and its facts."""
+
+    kind: AttentionKind
+    maps: np.ndarray  # L H R C, float32: means of the weights, each map divided by its largest
+    facts: tuple[HeadFacts, ...]  # L*H of them, layer by layer
+
+
+Head = tuple[AttentionKind, int, int]  # kind, layer, head
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """How much each piece of a source weighed for one stretch of an output, by one method.
+
+    Units: attention in shares; the others in nats of the stretch's log-probability. Gradients may be negative: what
+    makes it less likely. An ablation's score is how far the log-probability falls without the piece.
+    """
+
+    method: Method
+    scores: np.ndarray  # S, float32
+    sources: tuple[Token, ...]  # S: tokens; of an ablation sentences or stretches of them
+    source_text: str
+    target: Token  # the stretch
+    target_text: str
+    log_probability: float  # of the stretch, in nats
+    residue: float | None = None  # of integrated gradients: what their sum leaves unexplained, in nats
+
+
+@dataclass(frozen=True)
+class Leaning:
+    """A sentence of an output, and the sentences of the source that it leans on most, best first, with their shares."""
+
+    sentence: Token
+    sources: tuple[tuple[Token, float], ...]
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """What a model writes with some heads switched off, beside what it wrote with all."""
+
+    muted: tuple[Head, ...]
+    before: str
+    after: str
+    log_probability_before: float  # of `before`, in nats, with all heads
+    log_probability_after: float  # of `before`, in nats, without the muted ones
 
 
 @dataclass(frozen=True)

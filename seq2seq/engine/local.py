@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.checkpoints.files import find_weights
 from seq2seq.config import read_config
+from seq2seq.engine.explaining import Explains
 from seq2seq.engine.kinds import kind_of
 from seq2seq.engine.memory import keep_freed_memory
 from seq2seq.engine.settings import EngineSettings
@@ -30,7 +31,6 @@ from seq2seq.tasks import (
     Task,
     TokenCount,
     Writer,
-    attention,
     write,
     write_batch,
 )
@@ -42,7 +42,7 @@ from seq2seq.tasks.parameters import decoder_of, encoder_of, task_parameters, wr
 from seq2seq.tasks.pattern import PatternSettings
 from seq2seq.tasks.source import clean, read_source
 from seq2seq.tokenizers import load_tokenizer
-from seq2seq.trace import Answer, AttentionKind, AttentionRecord, BlockMass, Timing
+from seq2seq.trace import Answer, BlockMass, Timing
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ModelCard:
             return ()
 
 
-class Engine:
+class Engine(Explains):
     """Owns the models. One is loaded once and kept; every run of it has its own cache."""
 
     def __init__(self, settings: EngineSettings | None = None):
@@ -191,18 +191,6 @@ class Engine:
         remaining = iter(rows)
         while batch := list(islice(remaining, MOST_ROWS)):
             yield from answer_many(reader, batch, settings)
-
-    def attention(
-        self,
-        task: Task,
-        text: str,
-        target_ids: Sequence[int],
-        kind: AttentionKind,
-        layer: int,
-        model: str | None = None,
-    ) -> AttentionRecord:
-        """What one layer looked at in a finished run, or in a section of one: its source text and its `target_ids`."""
-        return attention(self.load(task, model), task, text, tuple(target_ids), kind, layer)
 
     def encoders(self) -> tuple[ModelCard, ...]:
         """Every model, as each reads with an encoder."""

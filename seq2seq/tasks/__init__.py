@@ -6,7 +6,6 @@ from seq2seq.tasks.results import (
     TASKS,
     WORDINGS,
     AnswerSettings,
-    Choice,
     Generated,
     GenerationSettings,
     InputError,
@@ -16,8 +15,9 @@ from seq2seq.tasks.results import (
     Task,
     TokenCount,
     Wording,
+    Written,
 )
-from seq2seq.tasks.writing import QUOTED, Writer, attention, write, write_batch
+from seq2seq.tasks.writing import QUOTED, Writer, write, write_batch
 
 __all__ = [
     "QUOTED",
@@ -25,7 +25,6 @@ __all__ = [
     "TASKS",
     "WORDINGS",
     "AnswerSettings",
-    "Choice",
     "Generated",
     "GenerationSettings",
     "InputError",
@@ -37,7 +36,7 @@ __all__ = [
     "TokenCount",
     "Wording",
     "Writer",
-    "attention",
+    "Written",
     "write",
     "write_batch",
 ]

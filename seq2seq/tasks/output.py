@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seq2seq.generation.steps import Step
-from seq2seq.tasks.results import Choice
 from seq2seq.tokenizers import Tokenizer
-from seq2seq.trace import Token
+from seq2seq.trace import Alternative, Choice, Token
 
 SPACE_MARK = "▁"  # how a SentencePiece vocabulary writes a leading space
 LINE_BREAK = "<n>"  # how PEGASUS writes the end of a line, for which SentencePiece has no place
@@ -60,11 +59,17 @@ def special_token(tokenizer: Tokenizer, token_id: int) -> Token:
 def choices_of(tokenizer: Tokenizer, ids: Sequence[int], text: str, step: Step) -> tuple[Choice, ...]:
     """The probability and the alternatives of every token of the step's first row."""
     probabilities = step.log_probabilities[0].exp().tolist()
-    other_ids = step.alternatives.ids[0].tolist()
-    other_probabilities = step.alternatives.log_probabilities[0].exp().tolist()
+    places = zip(step.alternatives.ids[0].tolist(), step.alternatives.log_probabilities[0].exp().tolist(), strict=True)
     return tuple(
-        Choice(token, probability, tuple(zip(tokenizer.convert_ids_to_tokens(others), theirs, strict=True)))
-        for token, probability, others, theirs in zip(
-            target_tokens(tokenizer, ids, text), probabilities, other_ids, other_probabilities, strict=False
+        Choice(token, token_id, probability, alternatives_of(tokenizer, others, theirs))
+        for token, token_id, probability, (others, theirs) in zip(
+            target_tokens(tokenizer, ids, text), ids, probabilities, places, strict=False
         )
     )
+
+
+def alternatives_of(
+    tokenizer: Tokenizer, ids: Sequence[int], probabilities: Sequence[float]
+) -> tuple[Alternative, ...]:
+    texts = tokenizer.convert_ids_to_tokens(ids)
+    return tuple(Alternative(*alternative) for alternative in zip(texts, ids, probabilities, strict=True))

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from seq2seq.tasks.sections import joined
-from seq2seq.trace import Answer, Token
+from seq2seq.trace import Answer, Choice
 
 Task = Literal["fuse", "split", "summarize"]
 TASKS: tuple[Task, ...] = Task.__args__
@@ -73,12 +73,13 @@ class AnswerSettings:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One generated token: where it stands in the output, how sure the model was, and what else it weighed."""
+class Written:
+    """What was written for a text, or what is to be looked at as if it were: enough to look back at it."""
 
-    token: Token
-    probability: float  # 0 to 1
-    alternatives: tuple[tuple[str, float], ...]  # the likeliest tokens at this place, itself included
+    task: Task
+    text: str
+    target_ids: tuple[int, ...]  # without the start token
+    model: str | None = None  # None: the task's first
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,10 @@ class Generated:
     @property
     def target_ids(self) -> tuple[int, ...]:
         return self.sections[-1].target_ids
+
+    def written(self, task: Task, model: str | None = None) -> Written:
+        """The last section, as an engine is asked about it; `model` is the one that wrote it."""
+        return Written(task, self.source_text, self.target_ids, model)
 
     @property
     def choices(self) -> tuple[Choice, ...]:

@@ -1,4 +1,4 @@
-"""Fusing, splitting and summarizing: a text in, a stream of snapshots out, and afterwards a look at the attention.
+"""Fusing, splitting and summarizing: a text in, a stream of snapshots out.
 
 The three differ in what the checkpoint was taught to do behind each prompt, not in the way; so they are data here. A
 text beyond the model's window is cut, or summarized in sections: what was written for the parts of a text is a summary
@@ -16,7 +16,6 @@ from math import inf
 
 import torch
 
-from seq2seq.attention.tape import recording
 from seq2seq.generation.sampling import LogitsProcessor
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import Step
@@ -24,7 +23,7 @@ from seq2seq.models.generating import first_token, generation_defaults
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks.alike import alike
 from seq2seq.tasks.copying import Lexicon, NamesFromSource, Pieces
-from seq2seq.tasks.output import choices_of, plain_text, special_token, target_tokens
+from seq2seq.tasks.output import choices_of, plain_text
 from seq2seq.tasks.parameters import WritingParameters, writing_parameters
 from seq2seq.tasks.quoting import Length, fair_length, quote
 from seq2seq.tasks.results import Generated, GenerationSettings, InputError, Section, Task, TokenCount
@@ -32,7 +31,6 @@ from seq2seq.tasks.sections import joined, sections
 from seq2seq.tasks.source import Source, clean, has_words, num_tokens, read_source
 from seq2seq.tasks.words import connectives, english
 from seq2seq.tokenizers import Tokenizer
-from seq2seq.trace import AttentionKind, AttentionRecord
 
 NUM_ALTERNATIVES = 5
 IN_SECTIONS: frozenset[Task] = frozenset({"summarize"})
@@ -105,6 +103,10 @@ class Writer:
             return []
         texts = [self.tokenizer.decode(source.text_ids) for source in sources]
         return [NamesFromSource(self.connectives if parameters.words_from_source else self.english, texts)]
+
+    def start_id(self, task: Task) -> int:
+        """The token that every output of this task begins with."""
+        return first_token(self.generation_config(task, GenerationSettings()))
 
     def generation_config(self, task: Task, settings: GenerationSettings) -> GenerationConfig:
         """The visitor's choices over the checkpoint's for the task, over its general ones.
@@ -253,37 +255,3 @@ def generate_batch(writer: Writer, task: Task, sources: Sequence[Source], settin
         logits_processor=writer.rules(task, sources),
     )
     return [plain_text(writer.tokenizer, row) for row in sequences[:, 1:].tolist()]
-
-
-@torch.no_grad()
-def attention(
-    writer: Writer, task: Task, text: str, target_ids: tuple[int, ...], kind: AttentionKind, layer: int
-) -> AttentionRecord:
-    """What one layer looked at while it wrote `target_ids` for `text`: one teacher-forced pass, one layer kept.
-
-    Row t is the attention from which token t was predicted: that of the token before it, or of the start token.
-    Raises: ValueError for a layer that the model does not have, or nothing written.
-    """
-    model = writer.model
-    num_layers = model.config.encoder.num_hidden_layers if kind == "encoder" else model.config.decoder.num_hidden_layers
-    if not 0 <= layer < num_layers:
-        raise ValueError(f"layer must be from 0 to {num_layers - 1}; got {layer}.")
-    if not target_ids:
-        raise ValueError("There is no output to look back from yet. Run the model first.")
-    source = writer.source(task, text)
-    start = first_token(writer.generation_config(task, GenerationSettings()))
-    with recording(lambda recorded, number: recorded == kind and number == layer) as tape:
-        model(
-            input_ids=torch.tensor([source.input_ids], device=model.device),
-            decoder_input_ids=torch.tensor([[start, *target_ids[:-1]]], device=model.device),
-            use_cache=False,
-        )
-    target_text = plain_text(writer.tokenizer, target_ids)
-    written = target_tokens(writer.tokenizer, target_ids, target_text)
-    targets, sources, texts = {
-        "cross": (written, source.tokens, (target_text, source.text)),
-        "encoder": (source.tokens, source.tokens, (source.text, source.text)),
-        "decoder": (written, (special_token(writer.tokenizer, start), *written[:-1]), (target_text, target_text)),
-    }[kind]
-    weights = tape.weights[kind, layer][0].float().cpu().numpy()
-    return AttentionRecord(kind, layer, weights, targets, sources, *texts)

@@ -86,7 +86,8 @@ class StandInEngine:
             )
             yield section, count == len(made)
 
-    def attention(self, task, source_text, target_ids, kind, layer, model=None):
+    def attention(self, written, kind, layer):
+        task, source_text, target_ids = written.task, written.text, written.target_ids
         self.looks.append(layer)
         target_text = OUTPUTS[task] if "echo" not in source_text else source_text
         sources = (Token("[CLS]", 0, 0, True), *tokens_of(source_text)[:LIMIT], Token("[SEP]", 0, 0, True))

@@ -29,7 +29,7 @@ def client(engine) -> Iterator[Client]:
 def fusion(engine: Engine, text: str) -> AttentionRecord:
     *_, generated = engine.run("fuse", text)
     layer = telling_layer(engine.card("fuse").num_layers)
-    return engine.attention("fuse", generated.source_text, generated.target_ids, "cross", layer)
+    return engine.attention(generated.written("fuse"), "cross", layer)
 
 
 @pytest.mark.parametrize("task", ENDPOINTS)

@@ -122,7 +122,7 @@ def test_bigbird_pegasus_writes_and_can_be_looked_at(engine):
         list(engine.run("summarize", text, "summarizing"))[-1].text
     ]
     for kind, layer in (("cross", 1), ("encoder", 2), ("decoder", 0)):
-        record = engine.attention("summarize", text, result.target_ids, kind, layer, "summarizing")
+        record = engine.attention(result.written("summarize", "summarizing"), kind, layer)
         assert record.weights.shape[1:] == (len(record.targets), len(record.sources))
         assert np.allclose(record.weights.sum(-1), 1, atol=1e-5)
 

@@ -1,0 +1,83 @@
+"""A text and what was written for it, as tensors for a teacher-forced pass: the way of every look back.
+
+Nothing is recorded while a model writes. Reading source and target once more, side by side, shows the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from seq2seq.models.source import GeneratesFromSource
+from seq2seq.tasks import GenerationSettings, InputError, Task, Writer, Written
+from seq2seq.tasks.output import plain_text, special_token, target_tokens
+from seq2seq.tasks.source import Source
+from seq2seq.trace import Token
+
+
+@dataclass(frozen=True)
+class Pair:
+    """T target tokens, each read off the place of the one before it, and S source tokens."""
+
+    writer: Writer
+    task: Task
+    source: Source
+    target_ids: tuple[int, ...]  # T, without the start token
+    start_id: int
+
+    @property
+    def model(self) -> GeneratesFromSource:
+        return self.writer.model
+
+    @property
+    def input_ids(self) -> Tensor:
+        """1 S"""
+        return torch.tensor([self.source.input_ids], device=self.model.device)
+
+    @property
+    def decoder_input_ids(self) -> Tensor:
+        """1 T: the start token and all targets but the last."""
+        return torch.tensor([[self.start_id, *self.target_ids[:-1]]], device=self.model.device)
+
+    @cached_property
+    def target_text(self) -> str:
+        return plain_text(self.writer.tokenizer, self.target_ids)
+
+    @cached_property
+    def targets(self) -> tuple[Token, ...]:
+        """T: the tokens written."""
+        return target_tokens(self.writer.tokenizer, self.target_ids, self.target_text)
+
+    @property
+    def read_back(self) -> tuple[Token, ...]:
+        """T: the tokens that the decoder read, the start token first."""
+        return (special_token(self.writer.tokenizer, self.start_id), *self.targets[:-1])
+
+
+def pair_of(writer: Writer, written: Written) -> Pair:
+    """Raises: InputError for a text that cannot be worked on, or where nothing was written."""
+    if not written.target_ids:
+        raise InputError("There is no output to look back from yet. Run the model first.")
+    room = writer.model.config.decoder.max_position_embeddings
+    if len(written.target_ids) > room:
+        raise InputError(
+            f"This model writes at most {room:,} tokens, and the output has {len(written.target_ids):,}. Shorten it."
+        )
+    source = writer.source(written.task, written.text)
+    return Pair(writer, written.task, source, tuple(written.target_ids), writer.start_id(written.task))
+
+
+def forced(writer: Writer, task: Task, text: str, target_text: str, model: str | None = None) -> Written:
+    """As if the model had written `target_text` for `text`.
+
+    Raises: InputError where there is no text in one of them, or more than the model writes.
+    """
+    ids = writer.tokenizer(target_text.strip(), add_special_tokens=False).input_ids
+    written = Written(task, text, (*ids, *writer.generation_config(task, GenerationSettings()).eos_ids[:1]), model)
+    if not ids:
+        raise InputError("There is no output to look back from yet. Type one, or let the model write it.")
+    pair_of(writer, written)
+    return written
