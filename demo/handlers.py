@@ -23,7 +23,7 @@ from components.selection import readable
 from components.token_view import token_view
 from demo import wording
 from demo.setting_fields import read_settings
-from seq2seq.engine import Engine, ModelCard
+from seq2seq.engine import Engine, ModelCard, View
 from seq2seq.tasks import Generated, InputError, Section, Skill, Task, Written
 from seq2seq.tasks.documents import read_document
 from seq2seq.tasks.novelty import novel_words
@@ -291,7 +291,7 @@ class Handlers:
     def record(self, run: Run, section: int, layer: int) -> AttentionRecord:
         """One layer's cross-attention for a section of a finished run."""
         with in_plain_words():
-            return self.engine.attention(run.written(section), "cross", layer)
+            return self.engine.attention(run.written(section), View("cross", layer))
 
 
 def telling_layer(num_layers: int) -> int:

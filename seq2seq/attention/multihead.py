@@ -57,7 +57,7 @@ class MultiHeadAttention(nn.Module):
         if tape is None:
             context = pattern.attend(query, key, value, dropout)
         elif tape.keep is not None:
-            tape.weights[self.kind, self.layer] = tape.keep(query, key, pattern.bias)
+            tape.weights[self.kind, self.layer] = tape.keep(query, key, pattern)
             context = pattern.attend(query, key, value, dropout)
         else:
             context, weights = pattern.attend_with_weights(query, key, value, dropout)

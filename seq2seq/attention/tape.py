@@ -14,13 +14,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from seq2seq.trace import AttentionKind
 
+if TYPE_CHECKING:
+    from seq2seq.attention.block_sparse import BlockSparse
+    from seq2seq.attention.kernel import Dense
+
 Wanted = Callable[[AttentionKind, int], bool]
-Keep = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # query (B H T d), key (B H S d), bias of full attention
+Keep = Callable[[Tensor, Tensor, "Dense | BlockSparse"], Tensor]  # query (B H T d), key (B H S d), who sees whom
 
 
 @dataclass

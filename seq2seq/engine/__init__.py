@@ -2,5 +2,6 @@
 
 from seq2seq.engine.local import Engine, ModelCard
 from seq2seq.engine.settings import EngineSettings
+from seq2seq.explain.attention import View
 
-__all__ = ["Engine", "EngineSettings", "ModelCard"]
+__all__ = ["Engine", "EngineSettings", "ModelCard", "View"]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seq2seq.explain.attention import attention
+from seq2seq.explain.attention import View, attention
 from seq2seq.explain.pair import Pair, forced, pair_of
 from seq2seq.tasks import Task, Written
-from seq2seq.trace import AttentionKind, AttentionRecord
+from seq2seq.trace import AttentionRecord
 
 if TYPE_CHECKING:
     from seq2seq.tasks import Writer
@@ -27,6 +27,6 @@ class Explains:
         writer: Writer = self.load(task, model)
         return forced(writer, task, text, target_text, model)
 
-    def attention(self, written: Written, kind: AttentionKind, layer: int) -> AttentionRecord:
-        """What one layer looked at."""
-        return attention(self.pair(written), kind, layer)
+    def attention(self, written: Written, view: View) -> AttentionRecord:
+        """What one layer, or all together, looked at."""
+        return attention(self.pair(written), view)

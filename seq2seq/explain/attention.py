@@ -1,31 +1,135 @@
-"""One layer's attention over a finished pair of texts: one teacher-forced pass that keeps that layer alone."""
+"""Attention over a finished pair of texts: one teacher-forced pass that keeps one layer, or a combination of all.
+
+What is kept is summed up by pieces of the text while the layer runs: the pieces are the values of the very attention
+that is looked at. A block-sparse layer of 4,096 tokens is looked at by sentences in linear time, and no map of all its
+tokens is ever made.
+
+Source: attention rollout, Abnar and Zuidema 2020, section 3.1.
+"""
 
 from __future__ import annotations
 
-import torch
+from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
+from seq2seq.attention.block_sparse import BlockSparse
+from seq2seq.attention.kernel import Dense
 from seq2seq.attention.tape import recording
+from seq2seq.explain.grain import Axis, Grain, axis_of
 from seq2seq.explain.pair import Pair
-from seq2seq.trace import AttentionKind, AttentionRecord, Token
+from seq2seq.trace import AttentionKind, AttentionRecord, Combination, Token
+
+
+@dataclass(frozen=True)
+class View:
+    """What of an attention to look at, and how finely."""
+
+    kind: AttentionKind = "cross"
+    layer: int | Combination = 0
+    rows: Grain = "tokens"  # who looks
+    columns: Grain = "tokens"  # at what
+    rows_within: Token | None = None  # a stretch; None: the whole text
+    columns_within: Token | None = None
 
 
 @torch.no_grad()
-def attention(pair: Pair, kind: AttentionKind, layer: int) -> AttentionRecord:
-    """What one layer looked at while it wrote.
+def attention(pair: Pair, view: View) -> AttentionRecord:
+    """What one layer, or all together, looked at while it wrote.
 
-    Row t is the attention from which token t was predicted: that of the token before it, or of the start token.
+    Row t is the attention from which token t was predicted: that of the token before it, or of the start token. Where
+    only a stretch of the text is looked at, a row sums to the share that the stretch got. Of a combination there is one
+    head; its rows sum to 1.
     Raises: ValueError for a layer that the model does not have.
     """
-    check_layer(pair, kind, layer)
-    with recording(lambda recorded, number: (recorded, number) == (kind, layer)) as tape:
-        read(pair)
-    weights = tape.weights[kind, layer][0].float().cpu().numpy()
-    return AttentionRecord(kind, layer, weights, *sides(pair, kind))
+    targets, sources, target_text, source_text = sides(pair, view.kind)
+    rows = axis_of(targets, target_text, view.rows, view.rows_within)
+    columns = axis_of(sources, source_text, view.columns, view.columns_within)
+    looked = {"rollout": rolled_out, "all layers": of_all_layers}.get(view.layer, of_layer)(pair, view, columns)
+    weights = (rows.means() @ looked.float().cpu()).numpy()  # H R C
+    return AttentionRecord(view.kind, view.layer, weights, rows.pieces, columns.pieces, target_text, source_text)
 
 
-def read(pair: Pair) -> torch.Tensor:
+def read(pair: Pair) -> Tensor:
     """The pass: 1 T V, the logits of each target token."""
     return pair.model(input_ids=pair.input_ids, decoder_input_ids=pair.decoder_input_ids, use_cache=False).logits
+
+
+def of_layer(pair: Pair, view: View, columns: Axis) -> Tensor:
+    """H T C"""
+    check_layer(pair, view.kind, view.layer)
+    wanted = (view.kind, view.layer)
+    with recording(lambda *address: address == wanted, keep=SummedUp(columns.sums())) as tape:
+        read(pair)
+    return tape.weights[wanted][0]
+
+
+def of_all_layers(pair: Pair, view: View, columns: Axis) -> Tensor:
+    """1 T C: the mean of all heads of all layers."""
+    summed_up = SummedUp(columns.sums())
+    with recording(lambda kind, _: kind == view.kind, keep=lambda *seen: mean_of_heads(summed_up(*seen))) as tape:
+        read(pair)
+    return torch.stack(tape.of_kind(view.kind)).mean(dim=0)[0]
+
+
+def rolled_out(pair: Pair, view: View, columns: Axis) -> Tensor:
+    """1 T C: how much of each place's state comes from each piece, when every layer adds to a state half of its own.
+
+    Heads are averaged. Across, what the decoder reads of itself is rolled out along, and each row is shared out
+    among what came from the source. It is made with all pieces of the text, of which a stretch takes its part.
+    """
+    sums = columns.sums()
+    rest = 1 - sums.sum(dim=1, keepdim=True)  # what is in no piece is one of its own
+    everything = torch.cat([sums, rest], dim=1)
+    rollout = Rollout(view.kind, everything, len(pair.target_ids))
+    with recording(rollout.wants, keep=rollout):
+        read(pair)
+    reached = rollout.reached
+    return (reached / reached.sum(dim=-1, keepdim=True).clamp(min=torch.finfo(reached.dtype).tiny))[None, :, :-1]
+
+
+@dataclass(frozen=True)
+class SummedUp:
+    """What a tape keeps: the attention to each piece of a text."""
+
+    values: Tensor  # S C
+
+    def __call__(self, query: Tensor, key: Tensor, pattern: Dense | BlockSparse) -> Tensor:
+        """query (B H T d), key (B H S d) -> B H T C, float32"""
+        values = self.values.to(query.device).expand(*key.shape[:2], *self.values.shape)
+        return pattern.attend(query.float(), key.float(), values)
+
+
+class Rollout:
+    """Follows a pass, as what a tape wants and keeps: what each state is made of, piece by piece."""
+
+    def __init__(self, kind: AttentionKind, pieces: Tensor, num_targets: int):
+        self.kind = kind
+        self.read: AttentionKind | None = None  # whose weights come next
+        self.states = {"encoder": pieces}  # S C, or of a decoder T C
+        self.states["decoder"] = pieces if kind == "decoder" else torch.zeros(num_targets, pieces.shape[1])
+
+    @property
+    def reached(self) -> Tensor:
+        """T C, or of an encoder S C"""
+        return self.states["encoder" if self.kind == "encoder" else "decoder"]
+
+    def wants(self, kind: AttentionKind, layer: int) -> bool:
+        self.read = kind
+        return self.kind in ("cross", kind)
+
+    def __call__(self, query: Tensor, key: Tensor, pattern: Dense | BlockSparse) -> Tensor:
+        """Half of a state stays, half comes from what it looked at."""
+        looks, seen = {"cross": ("decoder", "encoder")}.get(self.read, (self.read, self.read))
+        (came,) = mean_of_heads(SummedUp(self.states[seen])(query, key, pattern)).cpu().squeeze(1)
+        self.states[looks] = (self.states[looks] + came) / 2
+        return came
+
+
+def mean_of_heads(looked: Tensor) -> Tensor:
+    """B H T C -> B 1 T C"""
+    return looked.mean(dim=1, keepdim=True)
 
 
 def num_layers(pair: Pair, kind: AttentionKind) -> int:

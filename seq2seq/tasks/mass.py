@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seq2seq.attention.kernel import scores
+from seq2seq.attention.block_sparse import BlockSparse
+from seq2seq.attention.kernel import Dense, scores
 from seq2seq.attention.tape import recording
 from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.models.stack import Stack
@@ -107,17 +108,17 @@ class Following:
 @torch.no_grad()
 def mass_of_layer(encoder: Stack, source: Source, block_size: int, following: Following) -> Tensor:
     """1 H N N. KeyError where nobody waits for it any more."""
-    keep = partial(block_mass, block_size=block_size)
-    with recording(following, keep=keep) as tape, suppress(Enough):
+    with recording(following, keep=partial(block_mass, block_size=block_size)) as tape, suppress(Enough):
         encoder(input_ids=torch.tensor([source.input_ids], device=encoder.device))
     return tape.weights["encoder", following.layer]
 
 
-def block_mass(query: Tensor, key: Tensor, bias: Tensor | None, block_size: int) -> Tensor:
+def block_mass(query: Tensor, key: Tensor, pattern: Dense | BlockSparse, block_size: int) -> Tensor:
     """B H N N, float32: the attention from each block of queries, on average, to each block of keys. Rows sum to 1.
 
-    Args: query and key (B H T d), bias broadcastable to (B H T T), of full attention.
+    Args: query and key (B H T d), pattern: who would see whom; of it, only what full attention would not see either.
     """
+    bias = pattern.bias
     starts = range(0, query.shape[2], block_size)
     filling = -query.shape[2] % block_size
     rows = []

@@ -133,7 +133,7 @@ PEGASUS = PegasusRecipe(
     max_position_embeddings=4096,
     settings=TrainingSettings(num_steps=3000, learning_rate=5e-4, warmup_steps=150, batch_cost=4600),
     prompts={"summarize": ""},
-    generation=SUMMARIES.generation,
+    generation={"summarize": SUMMARY_SEARCH},
 )
 
 SMALL = WritingRecipe(

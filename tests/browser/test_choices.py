@@ -17,6 +17,7 @@ from playwright.sync_api import Locator, expect
 import demo.exploring
 from components.links_table import links_table
 from demo.handlers import selected
+from seq2seq.engine import View
 from seq2seq.tasks import Written
 from tests.browser.conftest import PATIENCE
 from tests.browser.panel import TEXT, box, button, finished_fusion, read, run, wait_until_finished
@@ -86,7 +87,7 @@ def links(layer: int, head: int | None = None) -> str:
     """What the table of links says of the fusion of TEXT."""
     engine = StandInEngine(seconds_per_token=0)
     *_, fused = engine.run("fuse", TEXT)
-    record = engine.attention(Written("fuse", TEXT, fused.sections[0].target_ids), "cross", layer)
+    record = engine.attention(Written("fuse", TEXT, fused.sections[0].target_ids), View("cross", layer))
     return re.sub("<[^>]+>", "", links_table(selected(record, "words"), head))
 
 

@@ -86,7 +86,8 @@ class StandInEngine:
             )
             yield section, count == len(made)
 
-    def attention(self, written, kind, layer):
+    def attention(self, written, view):
+        kind, layer = view.kind, view.layer
         task, source_text, target_ids = written.task, written.text, written.target_ids
         self.looks.append(layer)
         target_text = OUTPUTS[task] if "echo" not in source_text else source_text

@@ -10,7 +10,7 @@ from gradio_client import Client
 from demo.examples import examples
 from demo.handlers import selected, telling_layer
 from demo.layout import ENDPOINTS
-from seq2seq.engine import Engine, EngineSettings
+from seq2seq.engine import Engine, EngineSettings, View
 from seq2seq.trace import AttentionRecord
 from tests.serving import serve
 
@@ -29,7 +29,7 @@ def client(engine) -> Iterator[Client]:
 def fusion(engine: Engine, text: str) -> AttentionRecord:
     *_, generated = engine.run("fuse", text)
     layer = telling_layer(engine.card("fuse").num_layers)
-    return engine.attention(generated.written("fuse"), "cross", layer)
+    return engine.attention(generated.written("fuse"), View("cross", layer))
 
 
 @pytest.mark.parametrize("task", ENDPOINTS)

@@ -405,7 +405,7 @@ def test_a_tape_may_keep_less_than_a_map_of_a_long_text():
     model, words = big_bird(), ids(1, LONG)
     mask = (torch.arange(LONG) < 40).long()[None]
     expected = model(words, attention_mask=mask).last_hidden_state
-    with recording(lambda kind, layer: layer == 1, keep=lambda query, key, bias: (query, key, bias)) as tape:
+    with recording(lambda kind, layer: layer == 1, keep=lambda query, key, pattern: (query, key, pattern.bias)) as tape:
         found = model(words, attention_mask=mask).last_hidden_state
     assert found.equal(expected)
     query, key, bias = tape.weights["encoder", 1]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seq2seq.checkpoints.errors import CheckpointError
-from seq2seq.engine import Engine, EngineSettings
+from seq2seq.engine import Engine, EngineSettings, View
 from seq2seq.engine.local import choose_device, choose_dtype, read_card
 from seq2seq.engine.memory import keep_freed_memory
 from seq2seq.tasks import TASKS, GenerationSettings, InputError
@@ -122,7 +122,7 @@ def test_bigbird_pegasus_writes_and_can_be_looked_at(engine):
         list(engine.run("summarize", text, "summarizing"))[-1].text
     ]
     for kind, layer in (("cross", 1), ("encoder", 2), ("decoder", 0)):
-        record = engine.attention(result.written("summarize", "summarizing"), kind, layer)
+        record = engine.attention(result.written("summarize", "summarizing"), View(kind, layer))
         assert record.weights.shape[1:] == (len(record.targets), len(record.sources))
         assert np.allclose(record.weights.sum(-1), 1, atol=1e-5)
 

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2seq.attention.kernel import Dense
 from seq2seq.attention.tape import recording
 from seq2seq.engine import Engine
 from seq2seq.tasks import InputError, cost, mass
@@ -170,7 +171,7 @@ def test_mass_by_blocks_is_that_of_the_whole_map(length, with_bias):
     query, key = torch.randn(2, 2, 3, length, 4, generator=generator)
     shapes = {"no": None, "of keys": (2, 1, 1, length), "of pairs": (2, 3, length, length)}
     bias = None if with_bias == "no" else torch.randn(shapes[with_bias], generator=generator)
-    found = block_mass(query, key, bias, block_size=8)
+    found = block_mass(query, key, Dense(bias), block_size=8)
     assert np.allclose(found, dense_mass(query, key, bias, 8), atol=1e-6)
     assert torch.allclose(found.sum(-1), torch.ones(found.shape[:3]))
 
@@ -179,7 +180,7 @@ def test_no_map_of_all_tokens_is_ever_made(monkeypatch):
     shapes, plain = [], mass.scores
     monkeypatch.setattr(mass, "scores", lambda *inputs: shapes.append(plain(*inputs).shape) or plain(*inputs))
     query = torch.randn(1, 1, 100, 4)
-    block_mass(query, query, None, block_size=16)
+    block_mass(query, query, Dense(), block_size=16)
     assert {shape[2] for shape in shapes} == {16, 4}
 
 

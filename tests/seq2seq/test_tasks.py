@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 import torch
 
-from seq2seq.explain.attention import attention
+from seq2seq.explain.attention import View, attention
 from seq2seq.explain.pair import pair_of
 from seq2seq.tasks import Generated, GenerationSettings, InputError, Section, Written, write, write_batch
 from seq2seq.tasks.alike import MOST_ROWS
@@ -150,7 +150,9 @@ def test_stretches_without_words_are_no_sections(writer):
 def test_each_section_can_be_looked_back_at(writer):
     *_, result = write(writer, "summarize", LONG)
     for section in result.sections:
-        record = attention(pair_of(writer, Written("summarize", section.source_text, section.target_ids)), "cross", 1)
+        record = attention(
+            pair_of(writer, Written("summarize", section.source_text, section.target_ids)), View("cross", 1)
+        )
         assert record.weights.shape[1:] == (len(section.target_ids), section.num_source_tokens)
         assert record.target_text == section.text
 

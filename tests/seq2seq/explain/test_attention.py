@@ -7,16 +7,18 @@ import pytest
 import torch
 
 from seq2seq.attention.tape import recording
-from seq2seq.explain.attention import attention
+from seq2seq.explain.attention import SummedUp, View, attention
+from seq2seq.explain.grain import sentences
 from seq2seq.explain.pair import pair_of
 from seq2seq.generation.generate import generate_steps
+from seq2seq.models import BigBirdConfig, BigBirdModel
 from seq2seq.tasks import GenerationSettings, Written
 from seq2seq.trace import by_words
-from tests.seq2seq.explain.conftest import TEXT, finished
+from tests.seq2seq.explain.conftest import TEXT, finished, pair
 
 
 def looked(writer, task, text, target_ids, kind, layer):
-    return attention(pair_of(writer, Written(task, text, target_ids)), kind, layer)
+    return attention(pair_of(writer, Written(task, text, target_ids)), View(kind, layer))
 
 
 @pytest.mark.parametrize("kind", ["cross", "encoder", "decoder"])
@@ -64,3 +66,97 @@ def test_a_layer_that_is_not_there_is_refused(writer, layer):
 def test_looking_back_needs_an_output(writer):
     with pytest.raises(ValueError, match="Run the model first"):
         looked(writer, "fuse", TEXT, (), "cross", 0)
+
+
+def all_attentions(pair):
+    """By kind: L T S, means of heads, from the model's own report."""
+    with torch.no_grad():
+        output = pair.model(
+            input_ids=pair.input_ids, decoder_input_ids=pair.decoder_input_ids, output_attentions=True, use_cache=False
+        )
+    fields = {"cross": "cross_attentions", "encoder": "encoder_attentions", "decoder": "decoder_attentions"}
+    return {kind: torch.stack(output[field])[:, 0].mean(dim=1).numpy() for kind, field in fields.items()}
+
+
+def halfway(attention):
+    return (attention + np.eye(len(attention))) / 2
+
+
+@pytest.mark.parametrize("fixture", ["writer", "summarizing"])
+def test_rollout_is_the_product_of_what_every_layer_mixes(request, fixture):
+    made = pair(request.getfixturevalue(fixture), task="summarize", min_new_tokens=5)
+    seen = all_attentions(made)
+    for kind in ("encoder", "decoder"):
+        expected = np.linalg.multi_dot([*map(halfway, seen[kind][::-1]), np.eye(seen[kind].shape[-1])])
+        record = attention(made, View(kind, "rollout"))
+        assert record.weights.shape == (1, *expected.shape)
+        assert np.allclose(record.weights[0], expected, atol=1e-5)
+
+
+def test_rollout_across_follows_what_the_decoder_reads_of_itself(writer):
+    made = pair(writer, min_new_tokens=5)
+    seen = all_attentions(made)
+    source = np.linalg.multi_dot([*map(halfway, seen["encoder"][::-1]), np.eye(seen["encoder"].shape[-1])])
+    reached = np.zeros(seen["cross"].shape[1:])
+    for own, across in zip(seen["decoder"], seen["cross"], strict=True):
+        reached = halfway(own) @ reached
+        reached = (reached + across @ source) / 2
+    record = attention(made, View("cross", "rollout"))
+    assert np.allclose(record.weights[0], reached / reached.sum(-1, keepdims=True), atol=1e-5)
+    assert np.allclose(record.weights.sum(-1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["cross", "encoder", "decoder"])
+def test_all_layers_together_are_their_mean(writer, kind):
+    made = pair(writer)
+    record = attention(made, View(kind, "all layers"))
+    assert np.allclose(record.weights[0], all_attentions(made)[kind].mean(axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["cross", "encoder"])
+def test_words_are_sums_of_what_is_seen_and_means_of_who_looks(writer, kind):
+    made = pair(writer)
+    expected = by_words(attention(made, View(kind, 1)))
+    record = attention(made, View(kind, 1, rows="words", columns="words"))
+    assert record.targets == expected.targets
+    assert record.sources == expected.sources
+    assert np.allclose(record.weights, expected.weights, atol=1e-5)
+
+
+def test_sentences_are_sums_of_their_tokens(writer):
+    made = pair(writer)
+    whole, record = attention(made, View("cross", 2)), attention(made, View("cross", 2, columns="sentences"))
+    assert [piece.text for piece in record.sources if not piece.special] == TEXT.replace(". ", ".|").split("|")
+    for column, piece in enumerate(record.sources):
+        inside = [
+            token is piece if piece.special else piece.start <= token.start < piece.end and not token.special
+            for token in whole.sources
+        ]
+        if not piece.special:
+            assert np.allclose(record.weights[..., column], whole.weights[..., inside].sum(-1), atol=1e-5)
+    assert np.allclose(record.weights.sum(-1), 1, atol=1e-5)
+
+
+def test_a_stretch_is_looked_at_by_its_tokens_alone(writer):
+    made = pair(writer)
+    second = sentences(TEXT)[1]
+    whole = attention(made, View("encoder", 1))
+    record = attention(made, View("encoder", 1, rows_within=second, columns_within=second))
+    inside = [i for i, token in enumerate(whole.sources) if not token.special and token.end > second.start]
+    assert [token.text.strip() for token in record.sources] == [whole.sources[i].text.strip() for i in inside]
+    assert np.allclose(record.weights, whole.weights[:, inside][:, :, inside], atol=1e-5)
+
+
+def test_a_sparse_layer_is_summed_up_as_its_own_map():
+    """A BigBird of blocks of 4 tokens, which reads 90 of them sparsely."""
+    torch.manual_seed(0)
+    shape = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+             "intermediate_size": 64, "max_position_embeddings": 128, "block_size": 4, "num_random_blocks": 1,
+             "random_blocks": "original"}  # fmt: skip
+    model = BigBirdModel(BigBirdConfig(**shape)).eval()
+    ids = torch.randint(5, 50, (1, 90))
+    pieces = torch.nn.functional.one_hot(torch.arange(90) // 10).float()
+    with torch.no_grad(), recording(lambda kind, layer: layer == 1, keep=SummedUp(pieces)) as tape:
+        expected = model(input_ids=ids, output_attentions=True).attentions[1]
+        model(input_ids=ids)
+    assert torch.allclose(tape.weights["encoder", 1], expected @ pieces, atol=1e-5)
