@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from components.palette import INK_SCALE, LAYOUT, label, thinned
+from components.palette import INK_SCALE, LAYOUT, LOG_INK_SCALE, label, thinned
 from seq2seq.trace import AttentionRecord, Token
 
 ROW_HEIGHT = 24  # pixels
@@ -18,8 +18,8 @@ MAX_COLUMN_LABELS = 48
 MIN_LABEL_HEIGHT = 15
 
 
-def heatmap(record: AttentionRecord, head: int | None = None) -> go.Figure:
-    """The map of one head, or of the mean over heads for None.
+def heatmap(record: AttentionRecord, head: int | None = None, log: bool = False) -> go.Figure:
+    """The map of one head, or of the mean over heads for None; with `log`, ink grows with a weight's logarithm.
 
     Axes are named by tokens; where there are more than fit, every n-th is named, and pointing at a cell names
     both of its tokens with their positions.
@@ -36,7 +36,7 @@ def heatmap(record: AttentionRecord, head: int | None = None) -> go.Figure:
             ygap=gap,
             zmin=0.0,
             zmax=darkest_weight(weights, record.sources),
-            colorscale=INK_SCALE,
+            colorscale=LOG_INK_SCALE if log else INK_SCALE,
             colorbar={"thickness": 8, "outlinewidth": 0, "tickformat": ".1~%", "len": 0.9},
             hovertemplate="wrote <b>%{y}</b><br>looked at <b>%{x}</b><br>weight %{z:.1%}<extra></extra>",
         )

@@ -11,11 +11,18 @@ import html
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from seq2seq.trace import Token
 
 ACCENT = (49, 129, 189)  # stands out at 4 to 1 against both white paper and a near-black page
 BLANK = "␣"  # stands for a token that has nothing to show
 INK_SCALE = [[0.0, f"rgba{(*ACCENT, 0.0)}"], [1.0, f"rgba{(*ACCENT, 1.0)}"]]
+DECADES = 3  # that a logarithmic scale tells apart: a thousandth of the largest weight has no ink
+LOG_INK_SCALE = [
+    [0.0, INK_SCALE[0][1]],
+    *([10.0**-fall, f"rgba{(*ACCENT, round(1 - fall / DECADES, 3))}"] for fall in np.arange(DECADES, -0.1, -0.5)),
+]
 LAYOUT = {  # of every figure: what lies beneath it shows through
     "template": "none",
     "margin": {"l": 8, "r": 8, "t": 8, "b": 8},

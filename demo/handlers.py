@@ -10,7 +10,7 @@ import html
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -239,7 +239,7 @@ class Handlers:
             for generated in self.engine.run(task, text or "", card.name, chosen):
                 written, progress = generated.text, progress_of(generated)
                 if generated.finished:
-                    run = Run(task, card.name, tuple(replace(each, choices=()) for each in generated.sections))
+                    run = Run(task, card.name, generated.sections)
                     problem = "" if written else wording.NOTHING_WRITTEN
                     pieces = [[written, ""]] if generated.quoted else cut_at_novel_words(known, written)
                     notes = [*wording.finished(generated), *wording.novelty([word for _, word in pieces if word])]

@@ -9,6 +9,7 @@ from demo.endpoints import AnswerEndpoint, Endpoint, pattern_report
 from demo.handlers import Handlers
 from demo.stopping import stoppable
 from demo.tabs.answer import answer_tab
+from demo.tabs.attention import attention_tab
 from demo.tabs.events import MODEL_QUEUE, PATTERN_QUEUE
 from demo.tabs.fuse import fuse_tab
 from demo.tabs.models import models_tab
@@ -27,13 +28,16 @@ def build(engine: Engine) -> gr.Blocks:
     skills = {skill for skill in SKILLS if engine.models(skill)}  # a host may have no model for some
     with gr.Blocks(title=wording.TITLE, analytics_enabled=False, delete_cache=UPLOADS_KEPT) as demo:
         gr.Markdown(f"# {wording.TITLE}\n\n{wording.LEAD}", elem_classes="masthead")
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
+            writing = []
             if skills >= {"fuse", "split"}:
-                fuse_tab(handlers)
+                writing.append(fuse_tab(handlers))
             if "summarize" in skills:
-                summarize_tab(handlers)
+                writing.append(summarize_tab(handlers))
             if "answer" in skills:
                 answer_tab(handlers)
+            if writing:
+                attention_tab(engine, handlers.count, tabs, [(panel.attention, panel.finished) for panel in writing])
             pattern_tab(engine)
             models_tab(engine)
         for task in filter(skills.__contains__, ENDPOINTS):

@@ -138,6 +138,7 @@ MEAN_OF_HEADS = "Mean of all"
 UNIT_LABEL = "Show"
 UNIT_CHOICES = [("Words", "words"), ("Tokens", "tokens"), ("Special tokens too", "everything")]
 HEATMAP_TITLE = "Heat map"
+DRAWING_TITLE = "How it is drawn"
 TABLE_TITLE = "The strongest links as a table"
 
 APOLOGY = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from demo import wording
+from demo import explorer_words, wording
 from demo.handlers import Handlers, redraw
 from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
 from demo.tabs.widgets import token_view
@@ -27,6 +27,7 @@ class AttentionPanel:
     record: gr.State  # AttentionRecord of the layer that is shown
     looks: gr.State  # how often another record was looked for: its change draws
     views: list  # token view, heat map, table
+    take: gr.Button  # opens the result in the Attention tab
 
 
 def attention_panel() -> AttentionPanel:
@@ -38,12 +39,14 @@ def attention_panel() -> AttentionPanel:
             layer = gr.Dropdown(label=wording.LAYER_LABEL, min_width=120)
             head = gr.Dropdown(label=wording.HEAD_LABEL, min_width=120)
             unit = gr.Radio(wording.UNIT_CHOICES, value="words", label=wording.UNIT_LABEL, min_width=120)
+            take = gr.Button(explorer_words.TAKE_LABEL, size="sm", elem_classes="take")
         tokens = token_view()
         with gr.Accordion(wording.HEATMAP_TITLE, open=True):
             picture = gr.Plot(show_label=False, container=False, elem_classes="heatmap")
         with gr.Accordion(wording.TABLE_TITLE, open=False):
             table = gr.HTML(apply_default_css=False, js_on_load=None)
-    return AttentionPanel(frame, title, section, layer, head, unit, gr.State(), gr.State(0), [tokens, picture, table])
+    views = [tokens, picture, table]
+    return AttentionPanel(frame, title, section, layer, head, unit, gr.State(), gr.State(0), views, take)
 
 
 def follow_run(

@@ -7,10 +7,10 @@ import gradio as gr
 from demo import wording
 from demo.handlers import Handlers
 from demo.tabs.events import PAGE_EVENT
-from demo.tabs.run_panel import run_panel
+from demo.tabs.run_panel import RunPanel, run_panel
 
 
-def fuse_tab(handlers: Handlers) -> None:
+def fuse_tab(handlers: Handlers) -> RunPanel:
     """Add the tab to the page that is being built."""
     with gr.Tab(wording.TAB_FUSE, id="fuse"):
         task = gr.Radio(wording.TASK_CHOICES, value="fuse", label=wording.TASK_LABEL, render=False)
@@ -21,3 +21,4 @@ def fuse_tab(handlers: Handlers) -> None:
         [panel.box.text, panel.buttons[0], panel.model, *(each.dataset for each in panel.examples.values())],
         **PAGE_EVENT,
     )
+    return panel

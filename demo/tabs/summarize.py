@@ -6,10 +6,10 @@ import gradio as gr
 
 from demo import wording
 from demo.handlers import Handlers
-from demo.tabs.run_panel import run_panel
+from demo.tabs.run_panel import RunPanel, run_panel
 
 
-def summarize_tab(handlers: Handlers) -> None:
+def summarize_tab(handlers: Handlers) -> RunPanel:
     """Add the tab to the page that is being built."""
     with gr.Tab(wording.TAB_SUMMARIZE, id="summarize"):
-        run_panel(gr.State("summarize", render=False), ("summarize",), handlers)
+        return run_panel(gr.State("summarize", render=False), ("summarize",), handlers)

@@ -20,6 +20,26 @@ def token_view() -> gr.HTML:
     return _widget("token_view", {}, "token-view")
 
 
+def heads_grid() -> gr.HTML:
+    """All heads, small, and their facts; values are made by `components.heads_grid.heads_grid`."""
+    return _widget("heads_grid", {}, "heads-grid")
+
+
+def choices_view() -> gr.HTML:
+    """An output by how sure the model was; values are made by `components.choices_view.choices_view`."""
+    return _widget("choices_view", {}, "choices-view")
+
+
+def beam_tree() -> gr.HTML:
+    """What a beam search weighed; values are made by `components.beam_tree.beam_tree`."""
+    return _widget("beam_tree", {}, "beam-tree")
+
+
+def why_view() -> gr.HTML:
+    """A text by what each method says of it; values are made by `components.why_view.why_view`."""
+    return _widget("why_view", {}, "why-view")
+
+
 def answer_view() -> gr.HTML:
     """Possible answers, and where they stand; values are made by `components.answer_view.answer_view`."""
     return _widget("answer_view", {}, "answer-view")

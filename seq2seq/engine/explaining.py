@@ -5,12 +5,32 @@ A model's weights never leave the engine, so an engine elsewhere can be asked th
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from seq2seq.explain.attention import View, attention
+from seq2seq.explain.ablation import AblationStep
+from seq2seq.explain.attention import View, attention, fitting
+from seq2seq.explain.beams import beam_tree
+from seq2seq.explain.choices import choices, go_on
+from seq2seq.explain.grain import sentences
+from seq2seq.explain.heads import heads
+from seq2seq.explain.muting import num_heads, rewriting
 from seq2seq.explain.pair import Pair, forced, pair_of
-from seq2seq.tasks import Task, Written
-from seq2seq.trace import AttentionRecord
+from seq2seq.explain.saliency import saliency
+from seq2seq.explain.stretches import Stretch, stretches
+from seq2seq.explain.why import why
+from seq2seq.tasks import Generated, Task, Written
+from seq2seq.trace import (
+    AttentionKind,
+    AttentionRecord,
+    Attribution,
+    BeamTree,
+    Choice,
+    Head,
+    HeadsRecord,
+    Rewriting,
+    Token,
+)
 
 if TYPE_CHECKING:
     from seq2seq.tasks import Writer
@@ -26,6 +46,47 @@ class Explains:
         """As if `target_text` had been written for `text`."""
         writer: Writer = self.load(task, model)
         return forced(writer, task, text, target_text, model)
+
+    def sentences(self, written: Written) -> tuple[Token, ...]:
+        """Of the text that the model read: what `View.columns_within` may be."""
+        return tuple(sentences(self.pair(written).source.text))
+
+    def fitting(self, written: Written, view: View, most_cells: int) -> View:
+        """The view, coarser where its map would have more cells."""
+        return fitting(self.pair(written), view, most_cells)
+
+    def heads(self, written: Written, kind: AttentionKind) -> HeadsRecord:
+        """Every head of every layer at a glance, those that look at the text compared with gradients."""
+        pair = self.pair(written)
+        return heads(pair, kind, None if kind == "decoder" else saliency(pair, 0, len(pair.target_ids)))
+
+    def stretches(self, written: Written) -> tuple[Stretch, ...]:
+        """Parts of the output that `why` may be asked about."""
+        return stretches(self.pair(written))
+
+    def why(self, written: Written, stretch: Stretch) -> Iterator[AblationStep | Attribution]:
+        """What each method says of why a stretch was written; between them, how far the slow one is."""
+        return why(self.pair(written), stretch.first, stretch.last)
+
+    def choices(self, written: Written) -> tuple[Choice, ...]:
+        """How sure the model was of each token, and what else it weighed."""
+        return choices(self.pair(written))
+
+    def go_on(self, written: Written, place: int, token_id: int) -> Iterator[Generated]:
+        """With another token at a place of the output, and from there what the model writes."""
+        return go_on(self.pair(written), place, token_id)
+
+    def beam_tree(self, written: Written) -> BeamTree:
+        """What a beam search for the same text weighs."""
+        return beam_tree(self.load(written.task, written.model), written)
+
+    def num_heads(self, written: Written, kind: AttentionKind) -> int:
+        """Of each layer."""
+        return num_heads(self.pair(written), kind)
+
+    def without_heads(self, written: Written, muted: Collection[Head]) -> Rewriting:
+        """What is written with some heads switched off."""
+        return rewriting(self.pair(written), muted)
 
     def attention(self, written: Written, view: View) -> AttentionRecord:
         """What one layer, or all together, looked at."""

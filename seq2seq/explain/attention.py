@@ -9,7 +9,7 @@ Source: attention rollout, Abnar and Zuidema 2020, section 3.1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from torch import Tensor
 from seq2seq.attention.block_sparse import BlockSparse
 from seq2seq.attention.kernel import Dense
 from seq2seq.attention.tape import recording
-from seq2seq.explain.grain import Axis, Grain, axis_of
+from seq2seq.explain.grain import Axis, Grain, axis_of, coarser
 from seq2seq.explain.pair import Pair
 from seq2seq.trace import AttentionKind, AttentionRecord, Combination, Token
 
@@ -49,6 +49,20 @@ def attention(pair: Pair, view: View) -> AttentionRecord:
     looked = {"rollout": rolled_out, "all layers": of_all_layers}.get(view.layer, of_layer)(pair, view, columns)
     weights = (rows.means() @ looked.float().cpu()).numpy()  # H R C
     return AttentionRecord(view.kind, view.layer, weights, rows.pieces, columns.pieces, target_text, source_text)
+
+
+def fitting(pair: Pair, view: View, most_cells: int) -> View:
+    """The view, by words or by sentences where its map would have more cells: what is looked at first, then who looks.
+
+    The coarsest one, where none fits.
+    """
+    targets, sources, target_text, source_text = sides(pair, view.kind)
+    for rows, columns in coarser(view.rows, view.columns):
+        height = len(axis_of(targets, target_text, rows, view.rows_within).pieces)
+        width = len(axis_of(sources, source_text, columns, view.columns_within).pieces)
+        if height * width <= most_cells:
+            break
+    return replace(view, rows=rows, columns=columns)
 
 
 def read(pair: Pair) -> Tensor:

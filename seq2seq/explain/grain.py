@@ -5,8 +5,9 @@ Attention is summed over the tokens of what is looked at, and averaged over thos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 import torch
@@ -17,6 +18,17 @@ from seq2seq.trace import Token, group_into_words
 
 Grain = Literal["tokens", "words", "sentences"]
 GRAINS: tuple[Grain, ...] = Grain.__args__  # from fine to coarse
+
+
+def coarser(rows: Grain, columns: Grain) -> Iterator[tuple[Grain, Grain]]:
+    """The grains of two axes, and ever coarser ones, one step of one axis after the other."""
+    steps = zip_longest(GRAINS[GRAINS.index(rows) :], GRAINS[GRAINS.index(columns) :], fillvalue=GRAINS[-1])
+    before, _ = next(steps)
+    yield rows, columns
+    for row, column in steps:
+        yield before, column
+        yield row, column
+        before = row
 
 
 @dataclass(frozen=True)

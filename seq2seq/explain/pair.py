@@ -51,6 +51,14 @@ class Pair:
         """T: the tokens written."""
         return target_tokens(self.writer.tokenizer, self.target_ids, self.target_text)
 
+    def stretch(self, first: int, last: int) -> Token:
+        """The text that target tokens `first` to `last`, without the latter, stand for."""
+        tokens = [token for token in self.targets[first:last] if not token.special]
+        if not tokens:
+            return self.targets[first]
+        start, end = tokens[0].start, tokens[-1].end
+        return Token(self.target_text[start:end], start, end)
+
     @property
     def read_back(self) -> tuple[Token, ...]:
         """T: the tokens that the decoder read, the start token first."""

@@ -20,7 +20,7 @@ from torch import BoolTensor, Generator, LongTensor, Tensor
 
 from seq2seq.generation.sampling import LogitsProcessor, ScoreRules
 from seq2seq.generation.settings import GenerationConfig
-from seq2seq.generation.steps import AlternativesLog, GenerateOutput, Step
+from seq2seq.generation.steps import AlternativesLog, GenerateOutput, Step, Weighed
 
 WORST = -1e9  # the score of a place that no hypothesis has taken yet
 
@@ -80,6 +80,7 @@ class BeamSearch:
         generator: Generator | None = None,
         num_alternatives: int | None = None,
         logits_processor: Sequence[LogitsProcessor] = (),
+        with_weighed: bool = False,
     ) -> None:
         """`start_ids` is B*K t: each source's K times over; the others as in `generate_steps`."""
         self.done = False
@@ -96,6 +97,8 @@ class BeamSearch:
         num_recorded = 0 if num_alternatives is None else num_steps
         self._log = AlternativesLog(num_steps, len(start_ids), num_alternatives) if num_alternatives else None
         self._records = num_alternatives is not None
+        self._with_weighed = with_weighed
+        self._weighed: Weighed | None = None
         start = start_ids.cpu().unflatten(0, (-1, self._num_beams))  # B K t
         self._finished = self._empty(start, num_steps, num_recorded)
         self._running = self._empty(start, num_steps, num_recorded)
@@ -125,9 +128,11 @@ class BeamSearch:
         self._length += 1
         ended = self._ended(continuations)
         if bool(ended[:, : self._num_beams].any()):
-            self._finish(continuations, ended)
+            self._finish(continuations, self._counting(ended))
         going_on = (continuations.scores + WORST * ended).topk(self._num_beams)
         self._running = self._extended(continuations.take(going_on.indices, going_on.values))
+        if self._with_weighed:
+            self._weighed = self._told(continuations, ended, going_on.indices)
         self._settled = self._settled | ended.all(dim=1) | self._is_decided()
         self.done = bool(self._settled.all())
 
@@ -141,6 +146,7 @@ class BeamSearch:
             log_probabilities=best.log_probabilities[:, 0, : self._num_new] if self._records else None,
             alternatives=self._log.along(rows.clamp(min=0)) if self._log else None,
             output=self.output() if self.done else None,
+            weighed=self._weighed,
         )
 
     def output(self) -> GenerateOutput:
@@ -193,14 +199,30 @@ class BeamSearch:
             return torch.ones_like(continuations.tokens, dtype=torch.bool)
         return torch.isin(continuations.tokens, self._eos_ids)
 
-    def _finish(self, continuations: Continuations, ended: BoolTensor) -> None:
-        """Put the ended among the best K continuations where they belong among the finished."""
+    def _counting(self, ended: BoolTensor) -> BoolTensor:
+        """B M: the ended among the best K continuations of a source that is not settled yet."""
         counts = ended & ~self._settled[:, None]
         counts[:, self._num_beams :] = False
+        return counts
+
+    def _finish(self, continuations: Continuations, counts: BoolTensor) -> None:
+        """Put those that count (B M) where they belong among the finished."""
         scores = self._ranked(continuations.scores, self._num_new) + WORST * ~counts
         contenders = self._finished.joined(replace(self._extended(continuations), scores=scores))
         best = contenders.scores.topk(self._num_beams)
         self._finished = contenders.take(best.indices, best.values)
+
+    def _told(self, continuations: Continuations, ended: BoolTensor, going_on: LongTensor) -> Weighed:
+        """What was looked at, when those at `going_on` (B K) have become the running hypotheses."""
+        next_rows = self._row_offsets + torch.arange(self._num_beams)
+        rows = torch.full_like(continuations.tokens, -1).scatter(1, going_on, next_rows)
+        return Weighed(
+            scores=continuations.scores,
+            parents=continuations.parents + self._row_offsets,
+            tokens=continuations.tokens,
+            rows=rows.masked_fill(ended, -1),
+            finished=self._counting(ended),
+        )
 
     def _extended(self, continuations: Continuations) -> Hypotheses:
         """The running hypotheses that these continue, one token longer."""

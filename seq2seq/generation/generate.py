@@ -7,6 +7,7 @@ which holds no model; the model is only a `NextToken`, which holds no search. Th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -39,7 +40,7 @@ def generate(
     logits_processor: Sequence[LogitsProcessor] = (),
 ) -> GenerateOutput:
     """Generate to the end. Arguments and errors are those of `generate_steps`."""
-    *_, search = _advancing(next_token, start_ids, config, generator, None, logits_processor)
+    *_, search = _advancing(next_token, start_ids, config, generator, None, logits_processor, False)
     return search.output()
 
 
@@ -52,6 +53,7 @@ def generate_steps(
     generator: Generator | None = None,
     num_alternatives: int | None = 0,
     logits_processor: Sequence[LogitsProcessor] = (),
+    with_weighed: bool = False,
 ) -> Iterator[Step]:
     """Generate, and yield where the run stands after every token; the last step carries the output.
 
@@ -63,11 +65,14 @@ def generate_steps(
         num_alternatives: how many of the likeliest tokens to record at each place; 0 records only the
             log-probability of the chosen one, None not even that.
         logits_processor: rules of the caller's, which change the scores after the config's own.
+        with_weighed: whether each step of a beam search tells all continuations that it looked at.
 
     Raises:
         ValueError: for a config or start tokens that cannot be generated from.
     """
-    for search in _advancing(next_token, start_ids, config, generator, num_alternatives, logits_processor):
+    for search in _advancing(
+        next_token, start_ids, config, generator, num_alternatives, logits_processor, with_weighed
+    ):
         yield search.step()
 
 
@@ -78,6 +83,7 @@ def _advancing(
     generator: Generator | None,
     num_alternatives: int | None,
     logits_processor: Sequence[LogitsProcessor],
+    with_weighed: bool,
 ) -> Iterator[GreedySearch | BeamSearch]:
     config.validate()
     if start_ids.dim() != 2 or start_ids.shape[1] == 0:
@@ -85,7 +91,7 @@ def _advancing(
             "start_ids must be (batch, length) with at least one token a row, such as the decoder's start "
             f"token; they are {tuple(start_ids.shape)}."
         )
-    search_type = BeamSearch if config.num_beams > 1 else GreedySearch
+    search_type = partial(BeamSearch, with_weighed=with_weighed) if config.num_beams > 1 else GreedySearch
     width = max(config.num_beams, config.num_return_sequences)
     rows = torch.arange(len(start_ids)).repeat_interleave(width)
     search = search_type(start_ids.cpu()[rows], config, generator, num_alternatives, logits_processor)

@@ -30,6 +30,20 @@ class GenerateOutput:
 
 
 @dataclass(frozen=True)
+class Weighed:
+    """The M continuations of each source that a step of a beam search looked at, and what became of them.
+
+    Where there were fewer than M, the others score -inf, or far below what any text does (`beam.WORST`).
+    """
+
+    scores: Tensor  # B M: of the whole sequence, in nats: its log-probability under every rule
+    parents: LongTensor  # B M: the row of the last logits that it goes on from
+    tokens: LongTensor  # B M
+    rows: LongTensor  # B M: the row that goes on with it; -1 where none does
+    finished: BoolTensor  # B M: it ended, among the best K of its source
+
+
+@dataclass(frozen=True)
 class Step:
     """Where a run stands after one more token.
 
@@ -44,6 +58,7 @@ class Step:
     log_probabilities: Tensor | None  # B t-t0: of each new token, by the model's own distribution
     alternatives: Alternatives | None  # to each new token
     output: GenerateOutput | None  # on the last step
+    weighed: Weighed | None = None  # of a beam search, if asked for
 
 
 class AlternativesLog:

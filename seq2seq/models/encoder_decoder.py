@@ -171,6 +171,10 @@ class EncoderDecoderModel(GeneratesFromSource):
     def decoder_and_logits(self) -> tuple[Stack, Callable[[Tensor], Tensor]]:
         return self.decoder.stack, self.decoder.logits
 
+    def decoder_head_masks(self, own: Tensor | None, across: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """One mask is for both, as in all of BERT's family, unless cross-attention is given its own."""
+        return own, own if across is None else across
+
 
 def with_prefix(kwargs: dict[str, Any], prefix: str) -> dict[str, Any]:
     """The arguments whose names begin with `prefix`, without it."""

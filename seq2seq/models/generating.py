@@ -37,6 +37,8 @@ class CachedDecoding:
     source: Tensor | None = None  # B S D
     source_mask: Tensor | None = None  # B S
     prompt_mask: Tensor | None = None  # B T of a padded prompt
+    head_mask: Tensor | None = None  # H, or L H
+    cross_attn_head_mask: Tensor | None = None  # H, or L H
     cache: KeyValueCache = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,16 +47,21 @@ class CachedDecoding:
     @torch.no_grad()
     def __call__(self, tokens: Tensor) -> Tensor:
         """New tokens (N t) after all that came before -> logits (N V) of the token that follows."""
+        return self.logits(self.read(tokens)[:, -1])
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """New tokens (N t) after all that came before -> their hidden states (N t D)."""
         attention_mask, position_ids = self.mask_and_positions(tokens)
-        hidden_states = self.stack.hidden_states(
+        return self.stack.hidden_states(
             self.stack.embeddings.words(tokens),
             attention_mask=attention_mask,
             position_ids=position_ids,
             encoder_hidden_states=self.source,
             encoder_attention_mask=self.source_mask,
+            head_mask=self.head_mask,
+            cross_attn_head_mask=self.cross_attn_head_mask,
             cache=self.cache,
         )
-        return self.logits(hidden_states[:, -1])
 
     def mask_and_positions(self, tokens: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Nothing without a prompt mask; with one, padding stays unseen and positions count real tokens only."""
@@ -119,16 +126,21 @@ class Generates(PreTrainedModel):
         attention_mask: Tensor | None = None,
         generation_config: GenerationConfig | None = None,
         generator: torch.Generator | None = None,
-        num_alternatives: int = 0,
+        num_alternatives: int | None = 0,
         logits_processor: Sequence[LogitsProcessor] = (),
+        with_weighed: bool = False,
         **options: Any,
     ) -> Iterator[Step]:
-        """One Step a token, as it is decided; stop iterating to stop generating. Arguments as in `generate`."""
+        """One Step a token, as it is decided; stop iterating to stop generating.
+
+        Arguments as in `generate`, and as in `generation.generate_steps`.
+        """
         config, inputs = self.settle(generation_config, options)
         start_ids, next_token = self.start(input_ids, attention_mask, config, inputs)
         return generate_steps(
             next_token, start_ids, config,
             generator=generator, num_alternatives=num_alternatives, logits_processor=logits_processor,
+            with_weighed=with_weighed,
         )  # fmt: skip
 
     def generate(
@@ -147,7 +159,8 @@ class Generates(PreTrainedModel):
             generation_config: instead of the model's own; single settings override it by name (num_beams=5 ...).
             generator: the source of chance where do_sample is on.
             logits_processor: rules of the caller's, which change the scores (N V) behind the tokens so far (N t).
-            options: settings by name, and inputs of the forward pass (inputs_embeds, encoder_outputs ...).
+            options: settings by name, and inputs of the forward pass (inputs_embeds, encoder_outputs, head_mask,
+                decoder_head_mask, cross_attn_head_mask ...).
         Returns: the ids, or with `return_dict_in_generate` a GenerateOutput.
         """
         config, inputs = self.settle(generation_config, options)

@@ -66,6 +66,10 @@ class GeneratesFromSource(Generates):
         """The decoder's stack, and what turns its hidden states (B T D) into logits (B T V)."""
         raise AttributeError(f"{type(self).__name__} does not say what decodes")
 
+    def decoder_head_masks(self, own: Tensor | None, across: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """Those of the decoder's self-attention and of its cross-attention, as `forward` applies what it is given."""
+        return own, across
+
     def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
         return shifted_right(labels, self.config)
 
@@ -73,7 +77,11 @@ class GeneratesFromSource(Generates):
     def start(self, input_ids, attention_mask, config, inputs):
         """Encodes the source once; the search begins with the start token, and with `decoder_input_ids`."""
         encoder_outputs = self.encode(
-            input_ids, attention_mask, inputs.pop("inputs_embeds", None), inputs.pop("encoder_outputs", None)
+            input_ids, attention_mask, inputs.pop("inputs_embeds", None), inputs.pop("encoder_outputs", None),
+            head_mask=inputs.pop("head_mask", None),
+        )  # fmt: skip
+        head_masks = self.decoder_head_masks(
+            inputs.pop("decoder_head_mask", None), inputs.pop("cross_attn_head_mask", None)
         )
         source = self.source_of(encoder_outputs)
         start_ids = torch.full((source.shape[0], 1), first_token(config), device=source.device)
@@ -85,4 +93,5 @@ class GeneratesFromSource(Generates):
         elif prompt_ids is not None:
             start_ids = torch.cat((start_ids, prompt_ids), dim=1)
             prompt_mask = None if prompt_mask is None else F.pad(prompt_mask, (1, 0), value=1)
-        return start_ids, decoding(config)(*self.decoder_and_logits(), source, attention_mask, prompt_mask)
+        next_token = decoding(config)(*self.decoder_and_logits(), source, attention_mask, prompt_mask, *head_masks)
+        return start_ids, next_token

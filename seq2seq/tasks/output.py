@@ -1,12 +1,11 @@
-"""Generated ids as a reader sees them: the text, each token's place in it, and how sure the model was."""
+"""Generated ids as a reader sees them: the text, each token's place in it, and what might have stood there."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seq2seq.generation.steps import Step
 from seq2seq.tokenizers import Tokenizer
-from seq2seq.trace import Alternative, Choice, Token
+from seq2seq.trace import Alternative, Token
 
 SPACE_MARK = "▁"  # how a SentencePiece vocabulary writes a leading space
 LINE_BREAK = "<n>"  # how PEGASUS writes the end of a line, for which SentencePiece has no place
@@ -54,18 +53,6 @@ def target_tokens(tokenizer: Tokenizer, ids: Sequence[int], text: str) -> tuple[
 def special_token(tokenizer: Tokenizer, token_id: int) -> Token:
     """A token that stands for no text of the reader's, by its name in the vocabulary, without SentencePiece's space."""
     return Token(tokenizer.convert_ids_to_tokens(token_id).lstrip(SPACE_MARK), 0, 0, special=True)
-
-
-def choices_of(tokenizer: Tokenizer, ids: Sequence[int], text: str, step: Step) -> tuple[Choice, ...]:
-    """The probability and the alternatives of every token of the step's first row."""
-    probabilities = step.log_probabilities[0].exp().tolist()
-    places = zip(step.alternatives.ids[0].tolist(), step.alternatives.log_probabilities[0].exp().tolist(), strict=True)
-    return tuple(
-        Choice(token, token_id, probability, alternatives_of(tokenizer, others, theirs))
-        for token, token_id, probability, (others, theirs) in zip(
-            target_tokens(tokenizer, ids, text), ids, probabilities, places, strict=False
-        )
-    )
 
 
 def alternatives_of(

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from seq2seq.tasks.sections import joined
-from seq2seq.trace import Answer, Choice
+from seq2seq.trace import Answer
 
 Task = Literal["fuse", "split", "summarize"]
 TASKS: tuple[Task, ...] = Task.__args__
@@ -92,7 +92,6 @@ class Section:
     num_source_tokens: int  # tokens that the model read
     num_cut_tokens: int  # tokens that did not fit and were left out
     seconds: float  # since it was begun
-    choices: tuple[Choice, ...] = ()  # of target_ids, once it is finished; of what is quoted, none
     quoted: bool = False  # whether `text` is sentences of `source_text`
 
 
@@ -101,7 +100,7 @@ class Generated:
     """A snapshot of a run. Snapshots follow each other as it goes on; the last one has `finished` and all sections.
 
     What the model reads at once is one section, so most runs have only one; of that, or of the one being written, are
-    `source_text`, `target_ids` and `choices`.
+    `source_text` and `target_ids`.
     """
 
     sections: tuple[Section, ...]  # the finished ones in order, and last the one being written
@@ -124,10 +123,6 @@ class Generated:
     def written(self, task: Task, model: str | None = None) -> Written:
         """The last section, as an engine is asked about it; `model` is the one that wrote it."""
         return Written(task, self.source_text, self.target_ids, model)
-
-    @property
-    def choices(self) -> tuple[Choice, ...]:
-        return self.sections[-1].choices
 
     @property
     def quoted(self) -> bool:

@@ -15,15 +15,15 @@ from itertools import islice
 from math import inf
 
 import torch
+from torch import Tensor
 
 from seq2seq.generation.sampling import LogitsProcessor
 from seq2seq.generation.settings import GenerationConfig
-from seq2seq.generation.steps import Step
 from seq2seq.models.generating import first_token, generation_defaults
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks.alike import alike
 from seq2seq.tasks.copying import Lexicon, NamesFromSource, Pieces
-from seq2seq.tasks.output import choices_of, plain_text
+from seq2seq.tasks.output import plain_text
 from seq2seq.tasks.parameters import WritingParameters, writing_parameters
 from seq2seq.tasks.quoting import Length, fair_length, quote
 from seq2seq.tasks.results import Generated, GenerationSettings, InputError, Section, Task, TokenCount
@@ -32,7 +32,6 @@ from seq2seq.tasks.source import Source, clean, has_words, num_tokens, read_sour
 from seq2seq.tasks.words import connectives, english
 from seq2seq.tokenizers import Tokenizer
 
-NUM_ALTERNATIVES = 5
 IN_SECTIONS: frozenset[Task] = frozenset({"summarize"})
 QUOTED: frozenset[Task] = frozenset({"summarize"})  # tasks whose output may be sentences of the source
 
@@ -138,7 +137,7 @@ def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | 
     else:
         config = writer.generation_config(task, settings)
         generator = torch.Generator(writer.model.device).manual_seed(settings.seed)
-        growing = (write_section(writer, task, part, config, generator) for part in parts)
+        growing = (write_section(writer, task, writer.source(task, part), config, generator) for part in parts)
     finished: tuple[Section, ...] = ()
     for snapshots in growing:
         for section, is_finished in snapshots:
@@ -172,33 +171,31 @@ def refuse_crossed(least: float, most: float) -> None:
 
 
 def write_section(
-    writer: Writer, task: Task, text: str, config: GenerationConfig, generator: torch.Generator
+    writer: Writer, task: Task, source: Source, config: GenerationConfig, generator: torch.Generator, **inputs: Tensor
 ) -> Iterator[tuple[Section, bool]]:
-    """The section as it grows by a token, and whether it is finished."""
+    """The section as it grows by a token, and whether it is finished; `inputs` are further ones of `generate`."""
     started = time.monotonic()
-    source = writer.source(task, text)
     steps = writer.model.generate_steps(
         torch.tensor([source.input_ids], device=writer.model.device),
         generation_config=config,
         generator=generator,
-        num_alternatives=NUM_ALTERNATIVES,
+        num_alternatives=None,
         logits_processor=writer.rules(task, [source]),
+        **inputs,
     )
     for step in steps:
-        yield section_of(writer.tokenizer, source, step, time.monotonic() - started), step.output is not None
+        target_ids = step.tokens[0, 1 : step.lengths[0]].tolist()
+        yield section_of(writer.tokenizer, source, target_ids, time.monotonic() - started), step.output is not None
 
 
-def section_of(tokenizer: Tokenizer, source: Source, step: Step, seconds: float) -> Section:
-    target_ids = tuple(step.tokens[0, 1 : step.lengths[0]].tolist())
-    text = plain_text(tokenizer, target_ids)
+def section_of(tokenizer: Tokenizer, source: Source, target_ids: Sequence[int], seconds: float) -> Section:
     return Section(
         source_text=source.text,
-        text=text,
-        target_ids=target_ids,
+        text=plain_text(tokenizer, target_ids),
+        target_ids=tuple(target_ids),
         num_source_tokens=len(source.input_ids),
         num_cut_tokens=source.num_cut_tokens,
         seconds=seconds,
-        choices=choices_of(tokenizer, target_ids, text, step) if step.output is not None else (),
     )
 
 

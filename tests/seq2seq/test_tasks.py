@@ -3,7 +3,6 @@
 from itertools import islice
 
 import pytest
-import torch
 
 from seq2seq.explain.attention import View, attention
 from seq2seq.explain.pair import pair_of
@@ -61,11 +60,8 @@ def test_a_run_that_is_not_asked_on_does_no_more_work(writer, monkeypatch):
 @pytest.mark.parametrize("num_beams", [1, 3])
 def test_awkward_texts_are_written_about(writer, text, num_beams):
     result = finished(writer, text, num_beams=num_beams)
-    assert len(result.choices) == len(result.target_ids)
+    assert result.text == plain_text(writer.tokenizer, result.target_ids)
     assert 0 < result.num_source_tokens <= writer.limit
-    for choice in result.choices:
-        assert 0 <= choice.probability <= 1.0001
-        assert choice.token.special or result.text[choice.token.start : choice.token.end] == choice.token.text
 
 
 @pytest.mark.parametrize("text", ["", "   \n\t ", "\x00\x01\x02", "...", "🙂🙂"])
@@ -94,7 +90,6 @@ def test_a_long_text_is_summarized_in_sections_each_as_if_alone(writer):
         *_, alone = write(writer, "summarize", section.source_text)
         assert alone.num_sections == 1
         assert (alone.text, alone.target_ids) == (section.text, section.target_ids)
-        assert [choice.token for choice in alone.choices] == [choice.token for choice in section.choices] != []
     assert result.text == "\n\n".join(section.text for section in result.sections)
 
 
@@ -163,16 +158,6 @@ def test_source_tokens_cover_the_text_and_the_prompt_is_special(writer):
     assert "".join(token.text for token in read) == TEXT.replace(" ", "")
     assert all(TEXT[token.start : token.end] == token.text for token in read)
     assert any(token.special and "<fuse>" in token.text for token in source.tokens)
-
-
-def test_probabilities_are_the_models_own(writer):
-    result = finished(writer, TEXT)
-    source = torch.tensor([writer.source("fuse", TEXT).input_ids])
-    targets = torch.tensor([[2, *result.target_ids]])
-    with torch.no_grad():
-        logits = writer.model(input_ids=source, decoder_input_ids=targets[:, :-1]).logits
-    expected = logits.softmax(-1)[0].gather(1, targets[0, 1:, None])[:, 0]
-    assert [choice.probability for choice in result.choices] == pytest.approx(expected.tolist(), abs=1e-4)
 
 
 def test_sampling_repeats_with_its_seed_and_differs_with_another(writer):

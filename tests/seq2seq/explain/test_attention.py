@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seq2seq.attention.tape import recording
-from seq2seq.explain.attention import SummedUp, View, attention
+from seq2seq.explain.attention import SummedUp, View, attention, fitting
 from seq2seq.explain.grain import sentences
 from seq2seq.explain.pair import pair_of
 from seq2seq.generation.generate import generate_steps
@@ -160,3 +160,16 @@ def test_a_sparse_layer_is_summed_up_as_its_own_map():
         expected = model(input_ids=ids, output_attentions=True).attentions[1]
         model(input_ids=ids)
     assert torch.allclose(tape.weights["encoder", 1], expected @ pieces, atol=1e-5)
+
+
+def test_a_map_of_too_many_cells_gets_coarser_step_by_step(writer):
+    made = pair(writer, min_new_tokens=6)
+    fine = View("encoder", 1)
+    cells = {}
+    for rows, columns in (("tokens", "tokens"), ("tokens", "words"), ("words", "words"), ("words", "sentences")):
+        shape = attention(made, View("encoder", 1, rows, columns)).weights.shape
+        cells[rows, columns] = shape[1] * shape[2]
+    for grains, count in cells.items():
+        found = fitting(made, fine, count)
+        assert (found.rows, found.columns) == grains
+    assert fitting(made, fine, 1) == View("encoder", 1, "sentences", "sentences")

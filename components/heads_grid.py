@@ -1,0 +1,58 @@
+"""The model view: every head of every layer as a small picture, and what can be said of each in numbers.
+
+Here is the record -> data half. The half that runs in the browser is assets/js/heads_grid.js. Layers and heads are
+counted from 0 in the data, and from 1 in words.
+"""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+
+from components.palette import percent
+from seq2seq.trace import HeadFacts, HeadsRecord
+
+FACTS = ("entropy", "distance", "special", "diagonality", "agreement")
+FEW, MANY = 1 / 3, 2 / 3  # of the largest entropy
+
+
+def heads_grid(record: HeadsRecord, shown: tuple[int, int] | None) -> dict:
+    """What the browser needs to show `record`, with the head `shown` marked.
+
+    Keys: `shape`, L H R C; `maps`, base64 of as many bytes; `heads`, layer by layer, each with `place` (layer and
+    head), `facts` (numbers or None, in the order of `FACTS`) and `says`; `chosen`, a place or None.
+    """
+    return {
+        "shape": list(record.maps.shape),
+        "maps": base64.b64encode(np.round(255 * record.maps).astype(np.uint8).tobytes()).decode("ascii"),
+        "heads": [_head(facts) for facts in record.facts],
+        "chosen": None if shown is None else list(shown),
+    }
+
+
+def _head(facts: HeadFacts) -> dict:
+    numbers = [getattr(facts, name) for name in FACTS]
+    return {
+        "place": [facts.layer, facts.head],
+        "facts": [None if number is None else round(float(number), 4) for number in numbers],
+        "says": _told(facts),
+    }
+
+
+def _told(facts: HeadFacts) -> str:
+    """A head in one line."""
+    amount = "few" if facts.entropy < FEW else "many" if facts.entropy > MANY else "some"
+    told = [
+        f"looks at {amount} tokens (entropy {percent(facts.entropy)})",
+        f"{percent(facts.distance)} of the text away",
+        f"{percent(facts.special)} on special tokens",
+        f"diagonality {_signed(facts.diagonality)}",
+    ]
+    if facts.agreement is not None:
+        told.append(f"agreement with gradients {_signed(facts.agreement)}")
+    return f"Layer {facts.layer + 1}, head {facts.head + 1}: {', '.join(told)}"
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.2f}".replace("-", "−")

@@ -1,0 +1,154 @@
+"""What the Attention tab says. Knows no widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import shorten
+
+from seq2seq.explain.ablation import AblationStep
+
+from seq2seq.engine import View
+from seq2seq.explain.grain import Grain
+from seq2seq.trace import AttentionKind, Attribution, Combination, Method, Rewriting, Token
+
+TAB = "Attention"
+LEAD = (
+    "Take a result apart: let a model write, or say yourself what it should have written, and see where it looked, how "
+    "sure it was, and what each word depends on."
+)
+TEXT_HINT = "The text that the model reads."
+TARGET_LABEL = "What was written"
+TARGET_HINT = "Leave this empty, and the model writes it."
+TARGET_NOTE = "With words of your own here, you see how the model would have come to them."
+LOOK_LABEL = "Look"
+RESULT_HINT = "What was written will appear here, and below it what is behind it."
+TAKE_LABEL = "Take it apart"
+FORCED_NOTE = "Not written by the model: it is looked at as if it were"
+FIRST_SECTION = "Of a text in several sections, the first is looked at"
+TAKEN = "Taken over from the other tab"
+
+MAP_TAB = "Where it looked"
+KIND_LABEL = "Who looks at what"
+KIND_CHOICES: list[tuple[str, AttentionKind]] = [
+    ("The output at the text", "cross"),
+    ("The text at itself", "encoder"),
+    ("The output at itself", "decoder"),
+]
+LAYER_LABEL = "Layer"
+COMBINATIONS: list[tuple[str, Combination]] = [
+    ("All layers: rolled out", "rollout"),
+    ("All layers: their mean", "all layers"),
+]
+HEADS_LABEL = "Heads"
+HEADS_NOTE = "None chosen: all"
+TOGETHER_LABEL = "Several heads"
+TOGETHER_CHOICES = [("Their mean", False), ("The largest", True)]
+GRAIN_LABEL = "By"
+GRAIN_CHOICES: list[tuple[str, Grain]] = [("Words", "words"), ("Tokens", "tokens"), ("Sentences", "sentences")]
+PART_LABEL = "Of the text"
+WHOLE_TEXT = "All of it"
+PART_CHARACTERS = 60
+MARKS_LABEL = "Marks that are no words"
+MARKS_CHOICES = [("Hidden", "hidden"), ("Shown", "shown"), ("Left out, rest shared anew", "left out")]
+SCALE_LABEL = "Ink"
+SCALE_CHOICES = [("Grows with the weight", False), ("With its logarithm", True)]
+CAVEAT = (
+    "Attention says where a layer looked. It does not say why a word was chosen: what was looked at may not have "
+    "mattered, and what mattered may have come by another layer."
+)
+ROLLED_OUT = (
+    "Rolled out: what each place is made of, if every layer kept half of its state and took half from where its heads "
+    "looked on average (Abnar and Zuidema 2020)."
+)
+MEAN_OF_LAYERS = "The mean of all heads of all layers: where the model looked at all, as often as it did."
+
+HEADS_TAB = "All heads"
+HEADS_LEAD = "Every head of every layer, small: what was written runs down, what was read runs across."
+CHOICES_TAB = "How sure it was"
+CHOICES_LEAD = (
+    "The more ink, the less sure the model was. Point at a word to see what else it weighed; choose another, and it "
+    "goes on from there. The shares are the model’s own, before any rule of the search."
+)
+WHY_TAB = "Why this word"
+STRETCH_LABEL = "Which words"
+WHY_LABEL = "Find out"
+WHY_LEAD = (
+    "Four ways to ask what a stretch of the output depends on, on the same text. They often disagree, and none is the "
+    "truth."
+)
+METHOD_NOTES: dict[Method, str] = {
+    "attention": "Where the last layer looked. Cheap, but says nothing of what came of it.",
+    "gradient": "Which words would change the probability most, changed a little. Says nothing of larger changes.",
+    "integrated_gradients": (
+        "The same along the way from an empty text to yours: the shares add up to the whole change, but the way leads "
+        "through texts that nobody writes."
+    ),
+    "ablation": "How much less likely the words are without a sentence. An experiment, but blind to what two share.",
+}
+MUTE_TAB = "Switch heads off"
+MUTE_LEAD = (
+    "Switch heads off, in any layers, and let the model write again: what nobody looks at any more, and what changes. "
+    "Heads that can be spared without a difference were not needed for this text."
+)
+MUTE_KIND_LABEL = "Of which attention"
+MUTE_LAYERS_LABEL = "In which layers"
+MUTE_HEADS_LABEL = "Which heads"
+MUTE_LABEL = "Write without them"
+WENT_ON = "With the word that you chose"
+NO_HEADS = "No heads are chosen. Choose layers, and heads in them."
+WHOLE_OUTPUT = "All of it"
+BEAMS_TITLE = "What a search weighs"
+BEAMS_LEAD = (
+    "A beam search keeps several beginnings side by side, and drops what falls behind. Here is all that it weighs for "
+    "this text, with log-probabilities in nats."
+)
+
+
+def layer_choices(num_layers: int) -> list[tuple[str, int | Combination]]:
+    return [*((f"{layer + 1} of {num_layers}", layer) for layer in range(num_layers)), *COMBINATIONS]
+
+
+def layer_numbers(num_layers: int) -> list[tuple[str, int]]:
+    return [(f"{layer + 1}", layer) for layer in range(num_layers)]
+
+
+def finding_out(step: AblationStep | Attribution) -> list[str]:
+    """How far the question is why a word was written."""
+    if isinstance(step, AblationStep):
+        return [f"Leaving out sentence after sentence: {step.done:,} of {step.of:,}"]
+    return ["Following gradients"] if step.method != "integrated_gradients" else ["Leaving out sentence after sentence"]
+
+
+def head_choices(num_heads: int) -> list[tuple[str, int]]:
+    return [(f"{head + 1}", head) for head in range(num_heads)] if num_heads > 1 else []
+
+
+def part_choices(sentences: Sequence[Token]) -> list[tuple[str, int]]:
+    """The whole text, and each of its sentences by its number and its first words."""
+    named = (shorten(sentence.text, PART_CHARACTERS, placeholder="…") for sentence in sentences)
+    return [(WHOLE_TEXT, -1), *((f"{number + 1} · {words}", number) for number, words in enumerate(named))]
+
+
+def stretch_choices(stretches: Sequence[Token]) -> list[tuple[str, int]]:
+    """Parts of the output, by their words."""
+    return [(shorten(stretch.text, PART_CHARACTERS, placeholder="…"), place) for place, stretch in enumerate(stretches)]
+
+
+def rewritten(rewriting: Rewriting) -> str:
+    """What switching heads off did to the output and to its likelihood."""
+    fall = rewriting.log_probability_before - rewriting.log_probability_after
+    same = "Nothing changed in the output. " if rewriting.before == rewriting.after else ""
+    verb = "fell" if fall >= 0 else "rose"
+    return (
+        f"{same}Without {len(rewriting.muted):,} heads, the log-probability of the first output {verb} by "
+        f"{abs(fall):.2f} nats, from {rewriting.log_probability_before:.2f} to {rewriting.log_probability_after:.2f}."
+    )
+
+
+def note_on_map(wanted: View, got: View) -> str:
+    """What a reader must know of the map: that it is coarser than was asked for, or what its rows are."""
+    notes = [{"rollout": ROLLED_OUT, "all layers": MEAN_OF_LAYERS}.get(got.layer, "")]
+    if (wanted.rows, wanted.columns) != (got.rows, got.columns):
+        finer = f"Choose a sentence under “{PART_LABEL}” to see it by {wanted.columns}."
+        notes.append(f"So much text is shown by {got.columns}. {finer}")
+    return " ".join(filter(None, notes))

@@ -1,0 +1,260 @@
+"""Between the Attention tab and the engine: what was written, and every way to look back at it. Knows no layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import gradio as gr
+import plotly.graph_objects as go
+
+from components.beam_tree import beam_tree
+from components.choices_view import choices_view
+from components.difference_view import difference_view
+from components.heads_grid import heads_grid
+from components.heatmap import heatmap
+from components.links_table import links_table
+from components.selection import of_heads, readable, without_sinks
+from components.token_view import token_view
+from components.why_view import why_view
+from demo import explorer_words, wording
+from demo.handlers import Run, buttons, chosen_card, explain, in_plain_words, result
+from seq2seq.engine import Engine, View
+from seq2seq.explain.grain import Grain
+from seq2seq.explain.stretches import Stretch
+from seq2seq.tasks import InputError, Task, Written
+from seq2seq.tasks.differing import differing
+from seq2seq.trace import AttentionKind, AttentionRecord, Attribution, Combination, Token
+
+MOST_CELLS = 100_000  # of a map: about a megabyte on its way to the page
+WHOLE = -1  # the value of the choice "all of the text"
+Marks = Literal["hidden", "shown", "left out"]
+
+
+@dataclass(frozen=True, eq=False)
+class Explored:
+    """What is taken apart. Taken again, it is another: by that, Gradio sees that a gr.State has changed."""
+
+    written: Written
+    text: str  # what was written, as a reader sees it
+    sentences: tuple[Token, ...]  # of the source
+    stretches: tuple[Stretch, ...]  # of the output
+    num_layers: int  # of the decoder
+    num_encoder_layers: int
+
+    def layers(self, kind: AttentionKind) -> int:
+        return self.num_encoder_layers if kind == "encoder" else self.num_layers
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A record that is drawn, and what there is to say of it."""
+
+    record: AttentionRecord
+    note: str
+
+
+def begin_look(task: Task) -> tuple:
+    """Look was pressed: the buttons, an empty result, nothing to take apart, and no pictures of what was."""
+    return *buttons(running=True), result(task, running=True), None, gr.update(visible=False)
+
+
+def begin_why() -> tuple:
+    """Find out was pressed: the buttons, no word on it yet, and no older findings."""
+    return *buttons(running=True), result("why", running=True), {}
+
+
+def draw(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, log: bool) -> tuple:
+    """A note, two linked texts, a heat map and a table of a record that is there already."""
+    with in_plain_words():
+        if seen is None:
+            return "", {}, go.Figure(), ""
+        known = [head for head in heads if head < seen.record.num_heads]
+        record = marked(of_heads(seen.record, known, largest), marks)
+        return seen.note, token_view(record), heatmap(record, log=log), links_table(record)
+
+
+def marked(record: AttentionRecord, marks: Marks) -> AttentionRecord:
+    """With the tokens that stand for no text, without them, or as if there were none."""
+    if marks == "left out":
+        return without_sinks(record)
+    return readable(record) if marks == "hidden" else record
+
+
+class Looking:
+    """What the Attention tab asks of the engine."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+
+    def explored(self, written: Written, text: str) -> Explored:
+        card = chosen_card(self.engine, written.task, written.model)
+        sentences, stretches = self.engine.sentences(written), self.engine.stretches(written)
+        return Explored(written, text, sentences, stretches, card.num_layers, card.num_encoder_layers)
+
+    def take(self, run: Run | None, section: int | None) -> tuple:
+        """A result of another tab: what is taken apart, the tab to show, and what form and result show of it."""
+        with in_plain_words():
+            if run is None:
+                raise InputError(wording.RESULT_HINT)
+            shown = run.sections[section or 0]
+            explored = self.explored(run.written(section or 0), shown.text)
+            notes = [explorer_words.TAKEN]
+            return (
+                explored,
+                gr.update(selected="attention"),
+                run.task,
+                shown.source_text,
+                "",
+                gr.update(**self.model_options(run.task, run.model)),
+                result(run.task, shown.text, notes=notes),
+            )
+
+    def model_options(self, task: Task, model: str | None = None) -> dict:
+        cards = self.engine.models(task)
+        kept = model if model in {card.name for card in cards} else cards[0].name
+        return {"choices": [wording.model_choice(card) for card in cards], "value": kept}
+
+    def look(self, task: Task, text: str | None, target: str | None, model: str | None) -> Iterator[tuple]:
+        """The output as it is written, or at once where the visitor gives it; with the last, what is taken apart."""
+        so_far = ""
+        try:
+            card = chosen_card(self.engine, task, model)
+            if target and target.strip():
+                written = self.engine.force(task, text or "", target, card.name)
+                yield result(task, target.strip(), notes=[explorer_words.FORCED_NOTE]), self.explored(written, target)
+                return
+            for generated in self.engine.run(task, text or "", card.name):
+                so_far = generated.sections[0].text
+                if generated.finished:
+                    break
+                yield result(task, so_far, notes=wording.running(generated), running=True), None
+            first = generated.sections[0]
+            if not first.text:
+                raise InputError(wording.NOTHING_WRITTEN)
+            notes = wording.finished(generated) + [explorer_words.FIRST_SECTION] * (len(generated.sections) > 1)
+            written = Written(task, first.source_text, first.target_ids, card.name)
+            yield result(task, first.text, notes=notes), self.explored(written, first.text)
+        except Exception as error:
+            yield result(task, so_far, problem=explain(error)), None
+
+    def open(self, explored: Explored | None) -> tuple:
+        """The form of the map for what is taken apart, and its first record; nothing where nothing is."""
+        if explored is None:
+            return gr.update(visible=False), *[gr.skip()] * 11
+        layer = explored.num_layers - 1
+        seen = self.seen(explored, "cross", layer, "words", WHOLE)
+        return (
+            gr.update(visible=True),
+            "cross",
+            gr.update(choices=explorer_words.layer_choices(explored.num_layers), value=layer),
+            gr.update(choices=explorer_words.head_choices(seen.record.num_heads), value=[]),
+            gr.update(choices=explorer_words.part_choices(explored.sentences), value=WHOLE),
+            seen,
+            {},
+            gr.update(choices=explorer_words.stretch_choices([each.piece for each in explored.stretches]), value=0),
+            {},
+            gr.update(choices=explorer_words.layer_numbers(explored.num_layers), value=[]),
+            gr.update(choices=explorer_words.head_choices(seen.record.num_heads), value=[]),
+            {},
+        )
+
+    def see(
+        self, explored: Explored | None, kind: AttentionKind, layer: int | Combination, grain: Grain, part: int
+    ) -> tuple:
+        """Another kind, layer, grain or part: the layers and heads to choose from, and the record."""
+        if explored is None:
+            return gr.skip(), gr.skip(), None
+        count = explored.layers(kind)
+        known = min(layer, count - 1) if isinstance(layer, int) else layer
+        seen = self.seen(explored, kind, known, grain, part)
+        return (
+            gr.update(choices=explorer_words.layer_choices(count), value=known),
+            gr.update(choices=explorer_words.head_choices(seen.record.num_heads)),
+            seen,
+        )
+
+    def seen(self, explored: Explored, kind: AttentionKind, layer: int | Combination, grain: Grain, part: int) -> Seen:
+        """The record, coarser where it would have more cells than fit."""
+        with in_plain_words():
+            within = None if part == WHOLE or kind == "decoder" else explored.sentences[part]
+            rows = "words" if grain == "sentences" and kind != "encoder" else grain
+            wanted = View(kind, layer, rows, grain, within if kind == "encoder" else None, within)
+            got = self.engine.fitting(explored.written, wanted, MOST_CELLS)
+            return Seen(self.engine.attention(explored.written, got), explorer_words.note_on_map(wanted, got))
+
+    def glance(self, explored: Explored | None, kind: AttentionKind, shown: dict) -> dict:
+        """All heads of a kind, if they are not shown already."""
+        if explored is None or shown.get("kind") == kind:
+            return gr.skip()
+        with in_plain_words():
+            return heads_grid(self.engine.heads(explored.written, kind), None) | {"kind": kind}
+
+    def choose_head(self, explored: Explored | None, grid: dict, kind: AttentionKind, grain: Grain, part: int) -> tuple:
+        """A head of the grid was clicked: its layer and itself in the form, and the record."""
+        layer, head = grid["chosen"]
+        choices = explorer_words.layer_choices(explored.layers(kind))
+        seen = self.seen(explored, kind, layer, grain, part)
+        heads = gr.update(choices=explorer_words.head_choices(seen.record.num_heads), value=[head])
+        return gr.update(choices=choices, value=layer), heads, seen, gr.update(selected="map")
+
+    def confidence(self, explored: Explored | None) -> dict:
+        """How sure the model was of each token."""
+        if explored is None:
+            return {}
+        with in_plain_words():
+            return choices_view(self.engine.choices(explored.written), explored.text)
+
+    def go_on(self, explored: Explored, view: dict) -> Iterator[tuple]:
+        """As `look`: the output with the alternative that was picked, and what the model writes after it."""
+        written, so_far = explored.written, ""
+        try:
+            place, token_id = view["picked"]
+            for generated in self.engine.go_on(written, place, token_id):
+                so_far = generated.text
+                if not generated.finished:
+                    yield result(written.task, so_far, notes=wording.running(generated), running=True), gr.skip()
+            other = replace(written, target_ids=generated.target_ids)
+            yield result(written.task, so_far, notes=[explorer_words.WENT_ON]), self.explored(other, so_far)
+        except Exception as error:
+            yield result(written.task, so_far, problem=explain(error)), gr.skip()
+
+    def why(self, explored: Explored | None, place: int) -> Iterator[tuple[dict, dict]]:
+        """How far it is, and what each method says, as they come."""
+        found: list[Attribution] = []
+        try:
+            if explored is None:
+                raise InputError(explorer_words.RESULT_HINT)
+            for step in self.engine.why(explored.written, explored.stretches[place]):
+                if isinstance(step, Attribution):
+                    found.append(step)
+                notes = explorer_words.finding_out(step)
+                yield result("why", notes=notes, running=True), why_view(found, explorer_words.METHOD_NOTES)
+            yield result("why"), gr.skip()
+        except Exception as error:
+            yield result("why", problem=explain(error)), gr.skip()
+
+    def heads_of(self, explored: Explored | None, kind: AttentionKind) -> tuple:
+        """Another kind of attention: the layers and heads that may be switched off."""
+        if explored is None:
+            return gr.skip(), gr.skip()
+        layers = explorer_words.layer_numbers(explored.layers(kind))
+        heads = explorer_words.head_choices(self.engine.num_heads(explored.written, kind))
+        return gr.update(choices=layers, value=[]), gr.update(choices=heads, value=[])
+
+    def without_heads(
+        self, explored: Explored | None, kind: AttentionKind, layers: list[int], heads: list[int]
+    ) -> tuple[str, str]:
+        """What switching off these heads in these layers did, and both outputs as one text, as HTML."""
+        with in_plain_words():
+            if explored is None or not layers or not heads:
+                raise InputError(explorer_words.NO_HEADS)
+            muted = [(kind, layer, head) for layer in layers for head in heads]
+            rewriting = self.engine.without_heads(explored.written, muted)
+            return explorer_words.rewritten(rewriting), difference_view(differing(rewriting.before, rewriting.after))
+
+    def beams(self, explored: Explored | None) -> dict:
+        """What a beam search weighs for the same text."""
+        with in_plain_words():
+            return {} if explored is None else beam_tree(self.engine.beam_tree(explored.written))

@@ -1,0 +1,241 @@
+"""The tab that takes a result apart: where the model looked, all heads at a glance, how sure it was, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.components import Component
+
+from demo import explorer_words as words
+from demo import wording
+from demo.handlers import end, result
+from demo.looking import WHOLE, Looking, begin_look, begin_why, draw
+from demo.stopping import stoppable
+from demo.tabs.attention_panel import AttentionPanel
+from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
+from demo.tabs.text_box import TextBox, run_buttons, text_box, wire_text_box
+from demo.tabs.widgets import beam_tree, choices_view, heads_grid, result_view, token_view, why_view
+from seq2seq.engine import Engine
+from seq2seq.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class AskPanel:
+    task: gr.Radio
+    box: TextBox
+    target: gr.Textbox
+    buttons: list[gr.Button]  # look, cancel
+    model: gr.Dropdown
+    result: gr.HTML
+    explored: gr.State  # Explored
+
+
+@dataclass(frozen=True)
+class MapPanel:
+    kind: gr.Radio
+    layer: gr.Dropdown
+    heads: gr.Dropdown
+    grain: gr.Radio
+    part: gr.Dropdown
+    drawing: list[Component]  # together, marks, scale: choices that need no model
+    seen: gr.State  # Seen
+    views: list[Component]  # note, token view, heat map, table
+
+
+@dataclass(frozen=True)
+class WhyPanel:
+    stretch: gr.Dropdown
+    buttons: list[gr.Button]  # find out, cancel
+    progress: gr.HTML
+    view: gr.HTML
+
+
+@dataclass(frozen=True)
+class MutePanel:
+    kind: gr.Radio
+    layers: gr.Dropdown
+    heads: gr.Dropdown
+    button: gr.Button
+    views: list[Component]  # what it did in words, both outputs
+
+
+def attention_tab(
+    engine: Engine, count: Callable[..., str], tabs: gr.Tabs, others: Sequence[tuple[AttentionPanel, gr.State]]
+) -> None:
+    """Add the tab to the page that is being built.
+
+    `count` makes the line below the text box; `others` are the panels and runs whose results may be taken over.
+    """
+    looking = Looking(engine)
+    with gr.Tab(words.TAB, id="attention"):
+        ask = ask_panel(looking)
+        with gr.Column(visible=False, elem_classes="attention") as frame, gr.Tabs(elem_classes="explorer") as inner:
+            with gr.Tab(words.MAP_TAB, id="map"):
+                shown = map_panel()
+            with gr.Tab(words.HEADS_TAB, id="heads") as heads_tab:
+                gr.Markdown(words.HEADS_LEAD)
+                grid = heads_grid()
+            with gr.Tab(words.CHOICES_TAB, id="choices"):
+                gr.Markdown(words.CHOICES_LEAD)
+                sure = choices_view()
+                with gr.Accordion(words.BEAMS_TITLE, open=False) as beams_part:
+                    gr.Markdown(words.BEAMS_LEAD)
+                    tree = beam_tree()
+            with gr.Tab(words.WHY_TAB, id="why"):
+                asked = why_panel()
+            with gr.Tab(words.MUTE_TAB, id="mute"):
+                muting = mute_panel()
+    wire_text_box(ask.box, count, [ask.task, ask.box.text, ask.model])
+    ask.task.input(lambda task, model: gr.update(**looking.model_options(task, model)), [ask.task, ask.model],
+                   ask.model, **PAGE_EVENT)  # fmt: skip
+    _wire_ask(ask, frame, looking)
+    _wire_map(ask, shown, looking)
+    filled = [frame, shown.kind, shown.layer, shown.heads, shown.part, shown.seen, grid]
+    filled += [asked.stretch, asked.view, muting.layers, muting.heads, tree]
+    ask.explored.change(looking.open, ask.explored, filled, show_progress="minimal", **MODEL_EVENT)
+    ask.explored.change(looking.confidence, ask.explored, sure, show_progress="minimal", **MODEL_EVENT)
+    _wire_why(ask, asked, looking)
+    gone_on = sure.submit(
+        stoppable(looking.go_on), [ask.explored, sure], [ask.result, ask.explored], show_progress="minimal",
+        **MODEL_EVENT,
+    )  # fmt: skip
+    gone_on.then(end, ask.result, [*ask.buttons, ask.result], **PAGE_EVENT)
+    beams_part.expand(looking.beams, ask.explored, tree, show_progress="minimal", **MODEL_EVENT)
+    muting.button.click(
+        looking.without_heads,
+        [ask.explored, muting.kind, muting.layers, muting.heads],
+        muting.views,
+        show_progress="minimal",
+        **MODEL_EVENT,
+    )
+    muting.kind.input(looking.heads_of, [ask.explored, muting.kind], [muting.layers, muting.heads], **PAGE_EVENT)
+    heads_tab.select(looking.glance, [ask.explored, shown.kind, grid], grid, show_progress="minimal", **MODEL_EVENT)
+    grid.submit(
+        looking.choose_head,
+        [ask.explored, grid, shown.kind, shown.grain, shown.part],
+        [shown.layer, shown.heads, shown.seen, inner],
+        **MODEL_EVENT,
+    )
+    for panel, run in others:
+        panel.take.click(
+            looking.take,
+            [run, panel.section],
+            [ask.explored, tabs, ask.task, ask.box.text, ask.target, ask.model, ask.result],
+            **PAGE_EVENT,
+        )
+
+
+def ask_panel(looking: Looking) -> AskPanel:
+    with gr.Row(elem_classes="run-panel"):
+        with gr.Column(elem_classes="ask"):
+            gr.Markdown(words.LEAD)
+            tasks = [(wording.RUN_LABELS[task], task) for task in TASKS]
+            task = gr.Radio(tasks, value=TASKS[0], label=wording.TASK_LABEL)
+            box = text_box(words.TEXT_HINT)
+            target = gr.Textbox(
+                label=words.TARGET_LABEL, placeholder=words.TARGET_HINT, info=words.TARGET_NOTE, lines=2,
+                elem_classes="text",
+            )  # fmt: skip
+            buttons = run_buttons(words.LOOK_LABEL)
+            model = gr.Dropdown(**looking.model_options(TASKS[0]), label=wording.MODEL_LABEL)
+        with gr.Column(elem_classes="answer"):
+            shown = result_view(result(TASKS[0], hint=words.RESULT_HINT))
+    return AskPanel(task, box, target, buttons, model, shown, gr.State())
+
+
+def map_panel() -> MapPanel:
+    with gr.Row(elem_classes="choices"):
+        kind = gr.Radio(words.KIND_CHOICES, value="cross", label=words.KIND_LABEL)
+        grain = gr.Radio(words.GRAIN_CHOICES, value="words", label=words.GRAIN_LABEL)
+    with gr.Row(elem_classes="choices"):
+        layer = gr.Dropdown(label=words.LAYER_LABEL, min_width=150)
+        heads = gr.Dropdown(label=words.HEADS_LABEL, info=words.HEADS_NOTE, multiselect=True, min_width=150)
+        part = gr.Dropdown([(words.WHOLE_TEXT, WHOLE)], value=WHOLE, label=words.PART_LABEL, min_width=220)
+    with gr.Accordion(wording.DRAWING_TITLE, open=False, elem_classes="settings"), gr.Row(elem_classes="choices"):
+        drawing = [
+            gr.Radio(words.TOGETHER_CHOICES, value=False, label=words.TOGETHER_LABEL),
+            gr.Radio(words.MARKS_CHOICES, value="hidden", label=words.MARKS_LABEL),
+            gr.Radio(words.SCALE_CHOICES, value=False, label=words.SCALE_LABEL),
+        ]
+    gr.Markdown(words.CAVEAT)
+    note = gr.Markdown(elem_classes="map-note")
+    tokens = token_view()
+    with gr.Accordion(wording.HEATMAP_TITLE, open=True):
+        picture = gr.Plot(show_label=False, container=False, elem_classes="heatmap")
+    with gr.Accordion(wording.TABLE_TITLE, open=False):
+        table = gr.HTML(apply_default_css=False, js_on_load=None)
+    return MapPanel(kind, layer, heads, grain, part, drawing, gr.State(), [note, tokens, picture, table])
+
+
+def _wire_ask(ask: AskPanel, frame: gr.Column, looking: Looking) -> None:
+    look, cancel = ask.buttons
+    started = look.click(begin_look, ask.task, [look, cancel, ask.result, ask.explored, frame], **PAGE_EVENT)
+    written = started.then(
+        stoppable(looking.look),
+        [ask.task, ask.box.text, ask.target, ask.model],
+        [ask.result, ask.explored],
+        show_progress="full",  # says how long the queue is
+        show_progress_on=ask.result,
+        **MODEL_EVENT,
+    )
+    written.then(end, ask.result, [look, cancel, ask.result], **PAGE_EVENT)
+    cancel.click(None, cancels=[written], **PAGE_EVENT)
+
+
+def _wire_map(ask: AskPanel, shown: MapPanel, looking: Looking) -> None:
+    """What is chosen asks the engine; what came is drawn by one event alone."""
+    gr.on(
+        [shown.kind.input, shown.layer.input, shown.grain.input, shown.part.input],
+        looking.see,
+        [ask.explored, shown.kind, shown.layer, shown.grain, shown.part],
+        [shown.layer, shown.heads, shown.seen],
+        trigger_mode="always_last",
+        show_progress="minimal",
+        show_progress_on=shown.views,
+        **MODEL_EVENT,
+    )
+    together, marks, scale = shown.drawing
+    gr.on(
+        [shown.seen.change, shown.heads.input, *(each.input for each in shown.drawing)],
+        draw,
+        [shown.seen, shown.heads, together, marks, scale],
+        shown.views,
+        trigger_mode="always_last",
+        **PAGE_EVENT,
+    )
+
+
+def why_panel() -> WhyPanel:
+    gr.Markdown(words.WHY_LEAD)
+    with gr.Row(elem_classes="choices"):
+        stretch = gr.Dropdown(label=words.STRETCH_LABEL, min_width=220)
+        buttons = run_buttons(words.WHY_LABEL)
+    progress = result_view(result("why"))
+    return WhyPanel(stretch, buttons, progress, why_view())
+
+
+def mute_panel() -> MutePanel:
+    gr.Markdown(words.MUTE_LEAD)
+    kind = gr.Radio(words.KIND_CHOICES, value="cross", label=words.MUTE_KIND_LABEL)
+    with gr.Row(elem_classes="choices"):
+        layers = gr.Dropdown(label=words.MUTE_LAYERS_LABEL, multiselect=True, min_width=150)
+        heads = gr.Dropdown(label=words.MUTE_HEADS_LABEL, multiselect=True, min_width=150)
+    button = gr.Button(words.MUTE_LABEL, variant="primary", elem_classes="mute")
+    views = [gr.Markdown(), gr.HTML(apply_default_css=False, js_on_load=None)]
+    return MutePanel(kind, layers, heads, button, views)
+
+
+def _wire_why(ask: AskPanel, asked: WhyPanel, looking: Looking) -> None:
+    find, cancel = asked.buttons
+    started = find.click(begin_why, None, [find, cancel, asked.progress, asked.view], **PAGE_EVENT)
+    found = started.then(
+        stoppable(looking.why),
+        [ask.explored, asked.stretch],
+        [asked.progress, asked.view],
+        show_progress="hidden",
+        **MODEL_EVENT,
+    )
+    found.then(end, asked.progress, [find, cancel, asked.progress], **PAGE_EVENT)
+    cancel.click(None, cancels=[found], **PAGE_EVENT)
