@@ -6,12 +6,14 @@ joined into one run. Runs are sent flat and nested there, as a tree may be deepe
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from components.choices_view import plain
 from seq2seq.trace import BeamTree, Branch
 
 START = -1  # the run that all others go on from; it has no text
+MARK = re.compile(r"<[^<>]+>|\[[^\[\]]+\]")  # a token that stands for no text, as the vocabularies write it
 BEST_FIRST = ("written", "finished", "kept", "pruned")
 
 
@@ -20,7 +22,7 @@ def beam_tree(tree: BeamTree) -> dict:
 
     Keys: `says`, what was weighed, in numbers; `runs`, parents before their children and the likeliest child of each
     first, each with `after` (the run it goes on from, or -1), `text`, `score` at its end as a reader should see it, in
-    nats, `fate`, and whether it `ends` there.
+    nats, `fate`, and whether it `ends` there: then the mark of the end is left out, unless it is all there is.
     """
     children = _children(tree.branches)
     runs: list[dict] = []
@@ -54,13 +56,15 @@ def _path(first: int, children: dict[int, list[int]]) -> list[int]:
 def _run(after: int, path: list[Branch], goes_on: bool) -> dict:
     first, last = path[0], path[-1]
     inside_word = first.parent is not None and first.text[:1].isalnum()
-    text = plain("".join(branch.text for branch in path)).strip()
+    ends = last.fate == "finished" or (last.fate == "written" and not goes_on)
+    says_so = ends and len(path) > 1 and MARK.fullmatch(last.text)
+    text = plain("".join(branch.text for branch in (path[:-1] if says_so else path))).strip()
     return {
         "after": after,
         "text": "…" + text if inside_word else text,
         "score": f"{last.score:.2f}".replace("-", "−"),
         "fate": last.fate,
-        "ends": last.fate == "finished" or (last.fate == "written" and not goes_on),
+        "ends": ends,
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from components.palette import BLANK, percent
-from components.token_view import _pieces
+from components.token_view import pieces_of
 from seq2seq.trace import Alternative, Choice
 
 SPACE_MARK = "▁"  # of a vocabulary, for a leading space
@@ -21,7 +21,7 @@ def choices_view(choices: Sequence[Choice], target_text: str) -> dict:
     `special`, its `probability`, the same as a reader should see it (`percent`), and its `others`: the alternatives,
     each with `text`, `id`, `probability`, `percent` and whether it is the one `written`.
     """
-    pieces = _pieces(tuple(choice.token for choice in choices), target_text)
+    pieces = pieces_of(tuple(choice.token for choice in choices), target_text)
     return {
         "says": _told([choice.probability for choice in choices], [text for _, text, _ in pieces]),
         "tokens": [
@@ -61,4 +61,4 @@ def _told(probabilities: Sequence[float], texts: Sequence[str]) -> str:
         return ""
     mean = sum(probabilities) / len(probabilities)
     least = min(range(len(probabilities)), key=probabilities.__getitem__)
-    return f"{percent(mean)} sure on average, least of “{texts[least].strip()}” ({percent(probabilities[least])})."
+    return f"{percent(mean)} sure on average, least sure of “{texts[least].strip()}” ({percent(probabilities[least])})."

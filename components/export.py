@@ -44,6 +44,7 @@ PAGE = """<!doctype html>
 }}
 {css}
 body {{ max-width: 70rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; color: #292524; }}
+h1 {{ font: 600 1.5rem/1.3 var(--serif); }}
 figure {{ margin: 2rem 0; overflow-x: auto; }}
 </style>
 <h1>{title}</h1>

@@ -10,10 +10,10 @@ import base64
 
 import numpy as np
 
-from components.palette import percent
+from components.palette import percent, signed
 from seq2seq.trace import HeadFacts, HeadsRecord
 
-FACTS = ("entropy", "distance", "special", "diagonality", "agreement")
+SHARES, CORRELATIONS = ("entropy", "distance", "special"), ("diagonality", "agreement")
 FEW, MANY = 1 / 3, 2 / 3  # of the largest entropy
 
 
@@ -21,7 +21,8 @@ def heads_grid(record: HeadsRecord, shown: tuple[int, int] | None) -> dict:
     """What the browser needs to show `record`, with the head `shown` marked.
 
     Keys: `shape`, L H R C; `maps`, base64 of as many bytes; `heads`, layer by layer, each with `place` (layer and
-    head), `facts` (numbers or None, in the order of `FACTS`) and `says`; `chosen`, a place or None.
+    head), `facts` (numbers or None: entropy, distance, special, diagonality, agreement), the same as a reader should
+    see them (`shown`) and in a line (`says`); `chosen`, a place or None.
     """
     return {
         "shape": list(record.maps.shape),
@@ -32,10 +33,13 @@ def heads_grid(record: HeadsRecord, shown: tuple[int, int] | None) -> dict:
 
 
 def _head(facts: HeadFacts) -> dict:
-    numbers = [getattr(facts, name) for name in FACTS]
+    shares = [getattr(facts, name) for name in SHARES]
+    correlations = [getattr(facts, name) for name in CORRELATIONS]
     return {
         "place": [facts.layer, facts.head],
-        "facts": [None if number is None else round(float(number), 4) for number in numbers],
+        "facts": [None if number is None else round(float(number), 4) for number in shares + correlations],
+        "shown": [percent(share) for share in shares]
+        + ["–" if each is None else signed(each) for each in correlations],
         "says": _told(facts),
     }
 
@@ -47,12 +51,8 @@ def _told(facts: HeadFacts) -> str:
         f"looks at {amount} tokens (entropy {percent(facts.entropy)})",
         f"{percent(facts.distance)} of the text away",
         f"{percent(facts.special)} on special tokens",
-        f"diagonality {_signed(facts.diagonality)}",
+        f"diagonality {signed(facts.diagonality)}",
     ]
     if facts.agreement is not None:
-        told.append(f"agreement with gradients {_signed(facts.agreement)}")
+        told.append(f"agreement with gradients {signed(facts.agreement)}")
     return f"Layer {facts.layer + 1}, head {facts.head + 1}: {', '.join(told)}"
-
-
-def _signed(number: float) -> str:
-    return f"{number:+.2f}".replace("-", "−")

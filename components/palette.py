@@ -11,8 +11,6 @@ import html
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from seq2seq.trace import Token
 
 ACCENT = (49, 129, 189)  # stands out at 4 to 1 against both white paper and a near-black page
@@ -21,7 +19,7 @@ INK_SCALE = [[0.0, f"rgba{(*ACCENT, 0.0)}"], [1.0, f"rgba{(*ACCENT, 1.0)}"]]
 DECADES = 3  # that a logarithmic scale tells apart: a thousandth of the largest weight has no ink
 LOG_INK_SCALE = [
     [0.0, INK_SCALE[0][1]],
-    *([10.0**-fall, f"rgba{(*ACCENT, round(1 - fall / DECADES, 3))}"] for fall in np.arange(DECADES, -0.1, -0.5)),
+    *([10 ** (-half / 2), f"rgba{(*ACCENT, round(1 - half / 2 / DECADES, 3))}"] for half in range(2 * DECADES, -1, -1)),
 ]
 LAYOUT = {  # of every figure: what lies beneath it shows through
     "template": "none",
@@ -56,3 +54,8 @@ def percent(share: float) -> str:
     if 0 < share < 0.01:
         return "<1%"
     return ">99%" if 0.99 < share < 1 else f"{share:.0%}"
+
+
+def signed(number: float) -> str:
+    """A number that may be below 0, with a minus as wide as a plus."""
+    return f"{number:+.2f}".replace("-", "−")

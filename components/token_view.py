@@ -25,15 +25,15 @@ def token_view(record: AttentionRecord, head: int | None = None, quoted: bool = 
     row_max = weights.max(axis=1, keepdims=True)  # T 1
     bytes_ = np.round(255 * weights / np.maximum(row_max, 1e-12)).astype(np.uint8)
     return {
-        "target": _pieces(record.targets, record.target_text),
-        "source": _pieces(record.sources, record.source_text),
+        "target": pieces_of(record.targets, record.target_text),
+        "source": pieces_of(record.sources, record.source_text),
         "weights": base64.b64encode(bytes_.tobytes()).decode("ascii"),
         "row_max": [round(float(value), 4) for value in row_max[:, 0]],
         "quoted": quoted,
     }
 
 
-def _pieces(tokens: tuple[Token, ...], text: str) -> list[list]:
+def pieces_of(tokens: tuple[Token, ...], text: str) -> list[list]:
     """The text cut at its tokens. Where several tokens share a character (its bytes), the first shows it."""
     pieces = []
     shown = 0

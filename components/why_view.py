@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from components.palette import percent
-from components.token_view import _pieces
+from components.palette import percent, signed
+from components.token_view import pieces_of
 from seq2seq.trace import Attribution, Method
 
 TITLES: Mapping[Method, str] = {
@@ -38,7 +38,7 @@ def why_view(attributions: Sequence[Attribution], notes: Mapping[Method, str]) -
 
 
 def _method(attribution: Attribution, note: str) -> dict:
-    pieces = _pieces(attribution.sources, attribution.source_text)
+    pieces = pieces_of(attribution.sources, attribution.source_text)
     numbers = [_number(score, attribution.method) for score in attribution.scores]
     real = np.array([not special and bool(text.strip()) for _, text, special in pieces], dtype=bool)
     sizes = np.abs(attribution.scores) * (real if real.any() else 1)
@@ -56,21 +56,17 @@ def _method(attribution: Attribution, note: str) -> dict:
 
 
 def _stretch(attribution: Attribution) -> str:
-    sureness = f"{percent(math.exp(attribution.log_probability))}, {_signed(attribution.log_probability)} nats"
+    sureness = f"{percent(math.exp(attribution.log_probability))}, {signed(attribution.log_probability)} nats"
     return f"Why “{_name(attribution.target.text)}” was written ({sureness})."
 
 
 def _told(strongest: list[str], residue: float | None) -> str:
-    unexplained = "" if residue is None else f" Left unexplained: {_signed(residue)} nats."
+    unexplained = "" if residue is None else f" Left unexplained: {signed(residue)} nats."
     return f"Strongest: {', '.join(strongest)}.{unexplained}" if strongest else ""
 
 
 def _number(score: float, method: Method) -> str:
-    return percent(float(score)) if method == "attention" else _signed(float(score))
-
-
-def _signed(number: float) -> str:
-    return f"{number:+.2f}".replace("-", "−")
+    return percent(float(score)) if method == "attention" else signed(float(score))
 
 
 def _name(text: str) -> str:

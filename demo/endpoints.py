@@ -1,4 +1,4 @@
-"""The named endpoints for programs: texts, answers and patterns. Knows no widgets.
+"""The named endpoints for programs: texts, answers, attention and patterns. Knows no widgets.
 
 Annotations are real objects here, not strings, because Gradio derives each endpoint's schema from them.
 """
@@ -8,15 +8,18 @@ from typing import TypedDict
 
 import numpy as np
 
+from demo.explorer_words import no_such_value
 from demo.exploring import settings_of_form
 from demo.handlers import chosen_card, in_plain_words
+from demo.looking import MOST_CELLS
 from demo.setting_fields import settings_of
-from seq2seq.engine import Engine
-from seq2seq.tasks import Task
+from seq2seq.engine import Engine, View
+from seq2seq.explain.grain import GRAINS
+from seq2seq.tasks import TASKS, InputError, Task, Written
 from seq2seq.tasks.cost import cost_curve
 from seq2seq.tasks.pattern import pattern
 from seq2seq.tasks.results import Reading
-from seq2seq.trace import Span
+from seq2seq.trace import ATTENTION_KINDS, COMBINATIONS, AttentionRecord, Span, Token
 
 
 class Endpoint:
@@ -183,3 +186,83 @@ def pattern_report(
         key_blocks=[blocks.tolist() for blocks in key_blocks],
         counts=[row[blocks].tolist() for row, blocks in zip(record.counts, key_blocks, strict=True)],
     )
+
+
+class TokenReport(TypedDict):
+    """A piece of a text and its characters in it; a special token has none."""
+
+    text: str
+    start: int
+    end: int
+    special: bool
+
+
+class AttentionReport(TypedDict):
+    """What an output looked at: `weights[head][target][source]`, each row summing to 1."""
+
+    target_text: str
+    source_text: str
+    targets: list[TokenReport]
+    sources: list[TokenReport]
+    weights: list[list[list[float]]]
+
+
+class AttentionEndpoint:
+    """Looking back at a text and what is, or was, written for it, for programs."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+
+    def report(
+        self,
+        task: str,
+        text: str,
+        output: str | None = None,
+        kind: str = "cross",
+        layer: int | None = None,
+        combination: str | None = None,
+        grain: str = "words",
+        model: str | None = None,
+    ) -> AttentionReport:
+        """What `output` looked at in `text`, as if the model had written it; without one, the model writes it first.
+
+        `task` is "fuse", "split" or "summarize"; `kind` "cross" (the output at the text), "encoder" (the text at
+        itself) or "decoder" (the output at itself); `layer` counts from 1, the last one by default, and `combination`
+        takes all together: "rollout" or "all layers", with one head. `grain` is "tokens", "words" or "sentences". A map
+        of more than 100,000 pairs comes in a coarser one. Of a text in several sections, the first is looked at.
+        """
+        with in_plain_words():
+            for name, given, known in (
+                ("task", task, TASKS), ("kind", kind, ATTENTION_KINDS), ("grain", grain, GRAINS),
+                ("combination", combination, (None, *COMBINATIONS)),
+            ):  # fmt: skip
+                if given not in known:
+                    raise InputError(no_such_value(name, given, known))
+            card = chosen_card(self.engine, task, model)
+            written = self.written(task, text, output, card.name)
+            last = card.num_encoder_layers if kind == "encoder" else card.num_layers
+            if layer is not None and not 1 <= layer <= last:
+                raise InputError(f"The layer must be from 1 to {last}; it is {layer}.")
+            view = View(kind, combination or (layer or last) - 1, grain, grain)
+            return attention_report(self.engine.attention(written, self.engine.fitting(written, view, MOST_CELLS)))
+
+    def written(self, task: Task, text: str, output: str | None, model: str) -> Written:
+        if output:
+            return self.engine.force(task, text, output, model)
+        *_, generated = self.engine.run(task, text, model)
+        section = generated.sections[0]
+        return Written(task, section.source_text, section.target_ids, model)
+
+
+def attention_report(record: AttentionRecord) -> AttentionReport:
+    return AttentionReport(
+        target_text=record.target_text,
+        source_text=record.source_text,
+        targets=[_token(token) for token in record.targets],
+        sources=[_token(token) for token in record.sources],
+        weights=record.weights.astype(float).round(6).tolist(),
+    )
+
+
+def _token(token: Token) -> TokenReport:
+    return TokenReport(text=token.text, start=token.start, end=token.end, special=token.special)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import shorten
-
-from seq2seq.explain.ablation import AblationStep
+from typing import Literal
 
 from seq2seq.engine import View
+from seq2seq.explain.ablation import AblationStep
 from seq2seq.explain.grain import Grain
 from seq2seq.trace import AttentionKind, Attribution, Combination, Method, Rewriting, Token
+
+Format = Literal["PNG", "SVG", "HTML", "CSV", "JSON"]  # of a map to take along
 
 TAB = "Attention"
 LEAD = (
@@ -35,7 +37,7 @@ KIND_CHOICES: list[tuple[str, AttentionKind]] = [
     ("The output at itself", "decoder"),
 ]
 LAYER_LABEL = "Layer"
-COMBINATIONS: list[tuple[str, Combination]] = [
+COMBINATION_CHOICES: list[tuple[str, Combination]] = [
     ("All layers: rolled out", "rollout"),
     ("All layers: their mean", "all layers"),
 ]
@@ -52,6 +54,8 @@ MARKS_LABEL = "Marks that are no words"
 MARKS_CHOICES = [("Hidden", "hidden"), ("Shown", "shown"), ("Left out, rest shared anew", "left out")]
 SCALE_LABEL = "Ink"
 SCALE_CHOICES = [("Grows with the weight", False), ("With its logarithm", True)]
+EXPORT_LABEL = "Download"
+EXPORTS: tuple[Format, ...] = Format.__args__
 CAVEAT = (
     "Attention says where a layer looked. It does not say why a word was chosen: what was looked at may not have "
     "mattered, and what mattered may have come by another layer."
@@ -104,8 +108,13 @@ BEAMS_LEAD = (
 )
 
 
+def no_such_value(name: str, given: object, known: Sequence[str | None]) -> str:
+    """For a program that asked for something that there is not."""
+    return f"There is no {name} “{given}”. Choose one of: {', '.join(each for each in known if each)}."
+
+
 def layer_choices(num_layers: int) -> list[tuple[str, int | Combination]]:
-    return [*((f"{layer + 1} of {num_layers}", layer) for layer in range(num_layers)), *COMBINATIONS]
+    return [*((f"{layer + 1} of {num_layers}", layer) for layer in range(num_layers)), *COMBINATION_CHOICES]
 
 
 def layer_numbers(num_layers: int) -> list[tuple[str, int]]:

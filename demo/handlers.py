@@ -42,7 +42,7 @@ class Run:
 
     task: Task
     model: str
-    sections: tuple[Section, ...]  # without their choices
+    sections: tuple[Section, ...]
 
     @property
     def quoted(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from demo import wording
-from demo.endpoints import AnswerEndpoint, Endpoint, pattern_report
+from demo.endpoints import AnswerEndpoint, AttentionEndpoint, Endpoint, pattern_report
 from demo.handlers import Handlers
 from demo.stopping import stoppable
 from demo.tabs.answer import answer_tab
@@ -44,5 +44,7 @@ def build(engine: Engine) -> gr.Blocks:
             gr.api(stoppable(Endpoint(engine, task).stream), api_name=task, concurrency_id=MODEL_QUEUE)
         if "answer" in skills:
             gr.api(stoppable(AnswerEndpoint(engine).stream), api_name="answer", concurrency_id=MODEL_QUEUE)
+        if writing:
+            gr.api(AttentionEndpoint(engine).report, api_name="attention", concurrency_id=MODEL_QUEUE)
         gr.api(pattern_report, api_name="pattern", concurrency_id=PATTERN_QUEUE)
     return demo

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from components.beam_tree import beam_tree
 from components.choices_view import choices_view
 from components.difference_view import difference_view
+from components.export import as_csv, as_html, as_json, as_svg
 from components.heads_grid import heads_grid
 from components.heatmap import heatmap
 from components.links_table import links_table
@@ -19,6 +20,7 @@ from components.selection import of_heads, readable, without_sinks
 from components.token_view import token_view
 from components.why_view import why_view
 from demo import explorer_words, wording
+from demo.files import script, stylesheet
 from demo.handlers import Run, buttons, chosen_card, explain, in_plain_words, result
 from seq2seq.engine import Engine, View
 from seq2seq.explain.grain import Grain
@@ -70,9 +72,30 @@ def draw(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, log: 
     with in_plain_words():
         if seen is None:
             return "", {}, go.Figure(), ""
-        known = [head for head in heads if head < seen.record.num_heads]
-        record = marked(of_heads(seen.record, known, largest), marks)
+        record = shown_of(seen, heads, largest, marks)
         return seen.note, token_view(record), heatmap(record, log=log), links_table(record)
+
+
+def exported(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, form: explorer_words.Format) -> dict:
+    """The map that is drawn, as a file for the visitor's browser to save."""
+    with in_plain_words():
+        if seen is None:
+            return {}
+        record = shown_of(seen, heads, largest, marks)
+        mime, text = {
+            "PNG": ("image/svg+xml", lambda: as_svg(record, None)),
+            "SVG": ("image/svg+xml", lambda: as_svg(record, None)),
+            "CSV": ("text/csv", lambda: as_csv(record, None)),
+            "JSON": ("application/json", lambda: as_json(record, None)),
+            "HTML": ("text/html", lambda: as_html(record, None, script("token_view"), stylesheet("page"))),
+        }[form]
+        return {"filename": f"gloss-attention.{form.lower()}", "mime": mime, "text": text()}
+
+
+def shown_of(seen: Seen, heads: list[int], largest: bool, marks: Marks) -> AttentionRecord:
+    """What is drawn of a record: the chosen heads that it has as one, with or without marks."""
+    known = [head for head in heads if head < seen.record.num_heads]
+    return marked(of_heads(seen.record, known, largest), marks)
 
 
 def marked(record: AttentionRecord, marks: Marks) -> AttentionRecord:

@@ -14,6 +14,7 @@ import numpy as np
 AttentionKind = Literal["cross", "encoder", "decoder"]
 ATTENTION_KINDS: tuple[AttentionKind, ...] = AttentionKind.__args__
 Combination = Literal["rollout", "all layers"]  # what is made of all layers: their product, or their mean
+COMBINATIONS: tuple[Combination, ...] = Combination.__args__
 Method = Literal["attention", "gradient", "integrated_gradients", "ablation"]  # of saying why a word was chosen
 METHODS: tuple[Method, ...] = Method.__args__
 

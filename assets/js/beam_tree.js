@@ -34,7 +34,8 @@ function list(run, items = []) {
 
 function item(run, sides) {
   if (!sides.length) return made("li", "", made("div", "bt-line", ...line(run)));
-  const summary = made("summary", "bt-line", ...line(run), made("span", "bt-sides", `${sides.length} more`));
+  const others = made("span", "bt-sides", `${sides.length} other${sides.length > 1 ? "s" : ""}`);
+  const summary = made("summary", "bt-line", ...line(run), others);
   const details = made("details", "", summary);
   details.addEventListener("toggle", () => fill(details, sides), { once: true });
   return made("li", "", details);

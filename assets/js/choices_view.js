@@ -1,4 +1,4 @@
-// The browser's half of components/choices_view.py: an output inked where the model was unsure, and what else it weighed.
+// The browser's half of components/choices_view.py: an output inked where the model was unsure, and what else it had.
 // Runs once when its gr.HTML is made. Choosing to go on with another token sets props.value.picked to [place, token id]
 // and triggers "submit". Words are set as text, never as markup.
 
@@ -61,8 +61,9 @@ function show(index) {
 function offer(other) {
   const line = made(other.written ? "div" : "button", "cv-other", "");
   line.style.setProperty("--share", other.probability);
-  line.append(made("span", "cv-piece", other.text), made("span", "cv-bar", ""), made("span", "cv-share", other.percent));
-  if (other.written) line.firstChild.append(made("small", "", " written"));
+  const piece = made("span", "cv-piece", other.text);
+  line.append(piece, made("span", "cv-bar", ""), made("span", "cv-share", other.percent));
+  if (other.written) piece.append(made("small", "", " written"));
   else {
     line.type = "button";
     line.dataset.id = other.id;
@@ -106,7 +107,9 @@ function reach(index) {
   words[index].tabIndex = 0;
 }
 
-text.addEventListener("pointerover", (event) => pinned === null && event.pointerType !== "touch" && show(indexAt(event)));
+text.addEventListener("pointerover", (event) => {
+  if (pinned === null && event.pointerType !== "touch") show(indexAt(event));
+});
 text.addEventListener("focusin", (event) => {
   reach(indexAt(event));
   if (pinned === null) show(indexAt(event));

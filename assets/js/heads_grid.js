@@ -2,26 +2,23 @@
 // Runs once when its gr.HTML is made. Choosing a head sets props.value.chosen to [layer, head] and triggers "submit".
 
 const FIRST_ROWS = 24;
-const SHARE = (number) => `${Math.round(100 * number)}%`;
-const SIGNED = (number) => (number < 0 ? "−" : "+") + Math.abs(number).toFixed(2);
-const COLUMNS = [
-  ["Head", null],
-  ["Entropy", SHARE],
-  ["Distance", SHARE],
-  ["Special", SHARE],
-  ["Diagonality", SIGNED],
-  ["Agreement", SIGNED],
-];
+const COLUMNS = ["Head", "Entropy", "Distance", "Special", "Diagonality", "Agreement"];
 const REST = "Point at a head, or move to one with Tab and the arrow keys. Click or press Enter to choose it.";
 
 element.innerHTML = `
   <p class="hg-says" role="status"></p>
-  <div class="hg-scroll"><table class="hg-grid"><caption class="hg-unseen">Heads: a row for each layer</caption><thead></thead><tbody></tbody></table></div>
-  <div class="hg-scroll"><table class="hg-facts"><caption class="hg-unseen">What is known of each head</caption><thead><tr></tr></thead><tbody></tbody></table></div>
+  <div class="hg-scroll">
+    <table class="hg-grid" aria-label="Heads: a row for each layer"><thead></thead><tbody></tbody></table>
+  </div>
+  <div class="hg-scroll">
+    <table class="hg-facts" aria-label="What is known of each head"><thead><tr></tr></thead><tbody></tbody></table>
+  </div>
   <button type="button" class="hg-all"></button>
-  <p class="hg-help">Entropy: 0% looks at one token, 100% at all evenly. Distance: how far away it looks, as a share of the
-  text. Special: its attention on tokens that stand for no text. Diagonality: +1 looks where it stands, −1 the other way
-  round. Agreement: with the gradients of the output, by rank; – where it was not computed.</p>`;
+  <p class="hg-help">
+    Entropy: 0% looks at one token, 100% at all evenly. Distance: how far away it looks, as a share of the text.
+    Special: its attention on tokens that stand for no text. Diagonality: +1 looks where it stands, −1 the other way
+    round. Agreement: with the gradients of the output, by rank; – where it was not computed.
+  </p>`;
 const part = (name) => element.querySelector(name);
 const says = part(".hg-says");
 const grid = part(".hg-grid");
@@ -49,7 +46,7 @@ function draw(value) {
   element.classList.toggle("hg-empty", !value.maps);
   if (!value.maps) return;
   drawGrid(value, Uint8Array.from(atob(value.maps), (character) => character.charCodeAt(0)));
-  COLUMNS.forEach(([name], column) => part(".hg-facts thead tr").append(sorter(name, column)));
+  COLUMNS.forEach((name, column) => part(".hg-facts thead tr").append(sorter(name, column)));
   drawRows();
   say(null);
 }
@@ -122,13 +119,11 @@ function sorted(heads) {
 }
 
 function row(at) {
-  const { place, facts: numbers } = props.value.heads[at];
+  const { place, shown } = props.value.heads[at];
   const button = made("button", { type: "button", textContent: `Layer ${place[0] + 1}, head ${place[1] + 1}` });
   button.dataset.at = at;
   button.ariaPressed = String(isChosen(place));
-  const cells = numbers.map((number, fact) => {
-    return made("td", { textContent: number === null ? "–" : COLUMNS[fact + 1][1](number) });
-  });
+  const cells = shown.map((number) => made("td", { textContent: number }));
   return made("tr", {}, made("th", { scope: "row" }, button), ...cells);
 }
 
@@ -141,7 +136,8 @@ function mark() {
   for (const button of element.querySelectorAll("[data-at]")) {
     button.ariaPressed = String(isChosen(props.value.heads[button.dataset.at].place));
   }
-  if (!element.contains(document.activeElement)) reach(thumbs.find((button) => button.ariaPressed === "true") ?? thumbs[0]);
+  if (element.contains(document.activeElement)) return;
+  reach(thumbs.find((button) => button.ariaPressed === "true") ?? thumbs[0]);
 }
 
 // The one picture that Tab comes to.

@@ -3,14 +3,16 @@
 
 element.innerHTML = `
   <p class="wv-says"></p>
-  <p class="wv-legend"><span style="--for: 1">made it likelier</span> <span class="wv-less" style="--against: 1">made it less likely</span></p>
+  <p class="wv-legend">
+    <span style="--for: 1">weighed for it</span> <span class="wv-less" style="--against: 1">weighed against it</span>
+  </p>
   <div class="wv-methods"></div>`;
 const part = (name) => element.querySelector(name);
 
 function load() {
   const { says = "", methods = [] } = props.value || {};
   part(".wv-says").textContent = says;
-  part(".wv-legend").hidden = !methods.length;
+  part(".wv-legend").hidden = !methods.some(({ pieces }) => pieces.some(([, , , ink]) => ink < 0));
   part(".wv-methods").replaceChildren(...methods.map(method));
   part(".wv-methods").querySelectorAll(".wv-text").forEach((text) => watchSize.observe(text));
 }

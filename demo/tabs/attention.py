@@ -11,12 +11,12 @@ from gradio.components import Component
 from demo import explorer_words as words
 from demo import wording
 from demo.handlers import end, result
-from demo.looking import WHOLE, Looking, begin_look, begin_why, draw
+from demo.looking import WHOLE, Looking, begin_look, begin_why, draw, exported
 from demo.stopping import stoppable
 from demo.tabs.attention_panel import AttentionPanel
 from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
 from demo.tabs.text_box import TextBox, run_buttons, text_box, wire_text_box
-from demo.tabs.widgets import beam_tree, choices_view, heads_grid, result_view, token_view, why_view
+from demo.tabs.widgets import beam_tree, choices_view, download, heads_grid, result_view, token_view, why_view
 from seq2seq.engine import Engine
 from seq2seq.tasks import TASKS
 
@@ -42,6 +42,8 @@ class MapPanel:
     drawing: list[Component]  # together, marks, scale: choices that need no model
     seen: gr.State  # Seen
     views: list[Component]  # note, token view, heat map, table
+    exports: dict[words.Format, gr.Button]
+    download: gr.HTML
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,12 @@ def map_panel() -> MapPanel:
         picture = gr.Plot(show_label=False, container=False, elem_classes="heatmap")
     with gr.Accordion(wording.TABLE_TITLE, open=False):
         table = gr.HTML(apply_default_css=False, js_on_load=None)
-    return MapPanel(kind, layer, heads, grain, part, drawing, gr.State(), [note, tokens, picture, table])
+    with gr.Row(elem_classes="exports"):
+        gr.Markdown(words.EXPORT_LABEL)
+        exports = {form: gr.Button(form, size="sm") for form in words.EXPORTS}
+        saved = download()
+    views = [note, tokens, picture, table]
+    return MapPanel(kind, layer, heads, grain, part, drawing, gr.State(), views, exports, saved)
 
 
 def _wire_ask(ask: AskPanel, frame: gr.Column, looking: Looking) -> None:
@@ -205,6 +212,9 @@ def _wire_map(ask: AskPanel, shown: MapPanel, looking: Looking) -> None:
         trigger_mode="always_last",
         **PAGE_EVENT,
     )
+    for form, button in shown.exports.items():
+        drawn = [shown.seen, shown.heads, together, marks, gr.State(form)]
+        button.click(exported, drawn, shown.download, **PAGE_EVENT)
 
 
 def why_panel() -> WhyPanel:

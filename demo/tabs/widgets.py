@@ -40,6 +40,11 @@ def why_view() -> gr.HTML:
     return _widget("why_view", {}, "why-view")
 
 
+def download() -> gr.HTML:
+    """Nothing to see: a value {filename, mime, text} becomes a file of the visitor's."""
+    return _widget("download", {}, "download")
+
+
 def answer_view() -> gr.HTML:
     """Possible answers, and where they stand; values are made by `components.answer_view.answer_view`."""
     return _widget("answer_view", {}, "answer-view")

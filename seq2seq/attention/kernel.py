@@ -22,6 +22,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
         # The fused kernel's backward pass on CPU takes 1.7 times as long as the definition's, in bfloat16 training
         # of short texts.
         return attend_with_weights(query, key, value, bias, dropout)[0]
+    bias = None if bias is None else bias.to(query.dtype)
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout)
 
 
@@ -37,7 +38,7 @@ def scores(query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
     """QK^T scaled, and the bias: (B H T S), or (B T S) from tensors without an axis of heads."""
     scale = query.shape[-1] ** -0.5
     if bias is not None and query.dim() == 3:
-        return torch.baddbmm(bias, query, key.transpose(1, 2), alpha=scale)
+        return torch.baddbmm(bias.to(query.dtype), query, key.transpose(1, 2), alpha=scale)
     products = (query * scale) @ key.transpose(-1, -2)
     return products if bias is None else products.add_(bias)
 

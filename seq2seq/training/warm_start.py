@@ -101,6 +101,9 @@ def warm_start_pegasus(
     for stack, count in ((model.model.encoder, encoder_layers), (model.model.decoder, decoder_layers)):
         copy_layers(normed_before(weights, spread(count, shape.num_hidden_layers)), stack)
     start_across_as_within(model.model.decoder)
+    with torch.no_grad():  # the head shares the embeddings, which are small before their scale: without it all is alike
+        for part in model.model.decoder.last_norm.parameters():
+            part *= model.config.encoder.embedding_scale
     return model
 
 

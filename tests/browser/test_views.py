@@ -14,6 +14,7 @@ from components.beam_tree import beam_tree
 from components.choices_view import choices_view
 from components.export import as_html
 from components.heads_grid import heads_grid
+from components.palette import percent
 from components.why_view import why_view
 from seq2seq.trace import (
     Alternative,
@@ -191,13 +192,13 @@ def test_facts_are_sorted_shown_in_part_and_choose_too(show):
     expect(rows).to_have_count(24)
     page.get_by_role("button", name="Show all 36").click()
     expect(rows).to_have_count(36)
-    page.get_by_role("button", name="Entropy").click()
+    page.get_by_role("button", name="Entropy", exact=True).click()
     expect(page.locator("[aria-sort='descending']")).to_have_text("Entropy")
     most = max(record.facts, key=lambda facts: facts.entropy)
-    expect(rows.first.locator("td").first).to_have_text(f"{most.entropy:.0%}")
+    expect(rows.first.locator("td").first).to_have_text(percent(most.entropy))
     rows.first.get_by_role("button").click()
     assert page.evaluate("sent") == [["submit", [most.layer, most.head]]]
-    page.get_by_role("button", name="Entropy").click()
+    page.get_by_role("button", name="Entropy", exact=True).click()
     expect(page.locator("[aria-sort='ascending']")).to_have_text("Entropy")
 
 
@@ -269,6 +270,7 @@ def test_each_method_has_the_text_inked_and_scrolled_to_the_strongest(show):
     expect(page.locator(".wv-text")).to_have_count(4)
     expect(page.locator(".wv-note").first).to_have_text("Where it looked.")
     for text in page.locator(".wv-text").all():
+        text.scroll_into_view_if_needed()
         expect(text.locator(".wv-strongest")).to_be_in_viewport()
         assert text.evaluate("element => element.clientHeight") <= 22 * 16 + 1
     assert page.locator("b").count() == 0

@@ -27,9 +27,9 @@ def told(tree: BeamTree) -> list[tuple]:
 def test_chains_are_one_run_and_the_likeliest_child_comes_first():
     assert told(TREE) == [
         (-1, "The cat", "−0.90", "written", False),
-        (0, "…s</s>", "−1.10", "written", True),
+        (0, "…s", "−1.10", "written", True),
         (0, "sat", "−2.00", "pruned", False),
-        (-1, "A dog</s>", "−1.60", "finished", True),
+        (-1, "A dog", "−1.60", "finished", True),
     ]
 
 

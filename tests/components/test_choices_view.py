@@ -27,7 +27,7 @@ def test_the_text_can_be_put_together_again_and_the_end_is_a_mark():
 
 
 def test_how_sure_the_model_was_is_told():
-    assert choices_view(CHOICES, TEXT)["says"] == "70% sure on average, least of “cat” (30%)."
+    assert choices_view(CHOICES, TEXT)["says"] == "70% sure on average, least sure of “cat” (30%)."
 
 
 def test_alternatives_are_as_text_with_the_written_one_marked():

@@ -41,11 +41,12 @@ def test_a_head_is_told_in_a_line_and_in_numbers():
         "diagonality −0.83, agreement with gradients +0.50"
     )
     assert head["facts"] == [0.2, 0.1, 0.4, -0.83, 0.5]
+    assert head["shown"] == ["20%", "10%", "40%", "−0.83", "+0.50"]
 
 
 def test_what_was_not_computed_is_none_and_not_told():
     [head] = heads_grid(heads(1, 1), None)["heads"]
-    assert head["facts"][-1] is None
+    assert (head["facts"][-1], head["shown"][-1]) == (None, "–")
     assert "agreement" not in head["says"]
 
 

@@ -31,7 +31,7 @@ def test_output_streams(client):
 
 def test_only_the_tasks_are_public_and_their_parameters_are_typed(client):
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(endpoints) == {"/fuse", "/split", "/summarize", "/answer", "/pattern"}
+    assert set(endpoints) == {"/fuse", "/split", "/summarize", "/answer", "/attention", "/pattern"}
     parameters = {each["parameter_name"]: each for each in endpoints["/fuse"]["parameters"]}
     assert parameters["text"]["type"] == {"type": "string"}
     assert not parameters["text"]["parameter_has_default"]

@@ -196,6 +196,11 @@ def test_a_pegasus_begins_with_berts_parts_each_behind_the_norm_before_it(model)
     assert torch.equal(ours[1].self_attention_norm.weight, theirs[0].feed_forward_norm.weight)
     assert torch.equal(ours[1].feed_forward_norm.weight, theirs[1].self_attention_norm.weight)
     assert torch.equal(pegasus.model.encoder.last_norm.bias, theirs[1].feed_forward_norm.bias)
+    scale = pegasus.config.encoder.embedding_scale
+    assert scale == 4
+    words, states = pegasus.get_input_embeddings().weight, torch.randn(3, 16)
+    plain = bert.layers[0].feed_forward_norm(states) @ (scale * words).T  # what BERT's own states would be read off by
+    assert torch.allclose(pegasus.get_output_embeddings()(pegasus.model.decoder.last_norm(states)), plain, atol=1e-4)
     across = pegasus.model.decoder.layers[0].cross_attention
     assert torch.equal(across.key.weight, theirs[0].self_attention.key.weight)
     assert pegasus(input_ids=torch.randint(4, 40, (1, 90)), labels=torch.randint(4, 40, (1, 5))).loss < 20

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -173,3 +176,14 @@ def test_a_map_of_too_many_cells_gets_coarser_step_by_step(writer):
         found = fitting(made, fine, count)
         assert (found.rows, found.columns) == grains
     assert fitting(made, fine, 1) == View("encoder", 1, "sentences", "sentences")
+
+
+@pytest.mark.parametrize("layer", [1, "rollout", "all layers"])
+@pytest.mark.parametrize("kind", ["cross", "encoder", "decoder"])
+def test_a_model_in_half_precision_is_looked_at_in_single(writer, kind, layer):
+    half = replace(writer, model=copy.deepcopy(writer.model).to(torch.bfloat16))
+    written = finished(writer, TEXT, min_new_tokens=5).written("fuse")
+    exact, coarse = (attention(pair_of(each, written), View(kind, layer)) for each in (writer, half))
+    assert coarse.weights.dtype == np.float32
+    assert np.allclose(coarse.weights.sum(-1), 1, atol=1e-3)
+    assert np.abs(coarse.weights - exact.weights).max() < 0.1

@@ -1,0 +1,157 @@
+"""The Attention tab in a real Chromium, with the real engine: a result is taken over, forced and taken apart."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.panel import TEXT, box, button, finished_fusion, lit, output, read, written
+from tests.browser.test_choices import choose
+
+pytestmark = pytest.mark.browser
+
+
+def explorer(page: Page) -> Locator:
+    """All of the tab, whose own tabs are panels too."""
+    return page.get_by_role("tabpanel").filter(visible=True).first
+
+
+def look(page: Page, text: str = TEXT, target: str = "") -> Locator:
+    page.get_by_role("tab", name="Attention", exact=True).click()
+    panel = explorer(page)
+    box(panel).fill(text)
+    panel.get_by_role("textbox", name=re.compile("^What was written")).fill(target)
+    button(panel, "Look").click()
+    written(panel).first.wait_for()
+    return panel
+
+
+def part(page: Page, name: str) -> Locator:
+    page.get_by_role("tab", name=name, exact=True).click()
+    return page.get_by_role("tabpanel").filter(visible=True).last
+
+
+def test_a_result_is_taken_over_with_one_click(visit):
+    page = visit().page
+    fused = finished_fusion(page.get_by_role("tabpanel").filter(visible=True))
+    page.get_by_role("button", name="Take it apart").click()
+    panel = explorer(page)
+    expect(box(panel)).to_have_value(TEXT)
+    expect(output(panel).first).to_have_text(fused)
+    expect(written(panel)).to_have_text(fused.split())
+    expect(panel.locator(".js-plotly-plot .heatmaplayer")).to_be_visible()
+
+
+def test_words_of_ones_own_are_looked_at_as_if_they_were_written(visit):
+    page = visit().page
+    panel = look(page, target="Ada wrote notes in 1843.")
+    expect(panel.get_by_text("Not written by the model")).to_be_visible()
+    expect(written(panel)).to_have_text(["Ada", "wrote", "notes", "in", "1843."])
+    written(panel).nth(4).hover()
+    expect(read(panel).last).to_have_attribute("style", re.compile("--weight: 1"))
+    written(panel).nth(4).click()
+    page.mouse.move(0, 0)
+    assert lit(read(panel))[-1] == 1
+
+
+def test_another_kind_of_attention_a_combination_and_a_head_are_drawn(visit):
+    page = visit().page
+    panel = look(page)
+    panel.get_by_label("The text at itself").check()
+    expect(written(panel)).to_have_text(TEXT.split())
+    choose(panel, "Layer", "rolled out")
+    expect(panel.get_by_text("Abnar and Zuidema")).to_be_visible()
+    panel.get_by_label("The output at the text").check()
+    panel.get_by_label("Sentences", exact=True).check()
+    expect(read(panel)).to_have_text(TEXT.replace(". ", ".|").split("|"))
+
+
+def test_a_head_is_chosen_in_the_grid(visit):
+    page = visit().page
+    panel = look(page)
+    grid = part(page, "All heads")
+    grid.get_by_role("button", name=re.compile("^Layer 2, head 3:")).first.click()
+    expect(panel.get_by_label("Layer", exact=True)).to_have_value("2 of 6")
+    expect(page.get_by_role("tab", name="Where it looked")).to_have_attribute("aria-selected", "true")
+    expect(panel.locator(".tv-texts")).to_be_visible()
+
+
+def test_an_alternative_is_picked_and_writing_goes_on(visit):
+    page = visit().page
+    panel = look(page)
+    first = output(panel).first.inner_text()
+    sure = part(page, "How sure it was")
+    second = sure.get_by_role("group", name="The output, token by token").get_by_role("button").nth(1)
+    kept = first[: first.index(second.inner_text())]
+    second.click()
+    sure.get_by_role("region", name="What else it weighed").get_by_role("button").first.click()
+    expect(panel.get_by_text("With the word that you chose")).to_be_visible()
+    other = output(panel).first.inner_text()
+    assert other != first
+    assert other.startswith(kept)
+
+
+def test_four_methods_say_why(visit):
+    page = visit().page
+    look(page)
+    why = part(page, "Why this word")
+    choose(why, "Which words", "^notes$")
+    button(why, "Find out").click()
+    for title in ("Attention", "Gradient", "Integrated gradients", "Leaving out"):
+        expect(why.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    expect(why.get_by_text("Why “notes” was written")).to_be_visible()
+    expect(button(why, "Find out")).to_be_enabled()
+
+
+def test_heads_are_switched_off(visit):
+    page = visit().page
+    look(page)
+    muting = part(page, "Switch heads off")
+    button(muting, "Write without them").click()
+    expect(page.get_by_text("No heads are chosen")).to_be_visible()
+    for label, options in (("In which layers", ("6", "5")), ("Which heads", ("2", "3", "4"))):
+        for option in options:
+            muting.get_by_label(label, exact=True).click()
+            page.get_by_role("option", name=option, exact=True).filter(visible=True).click()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("option")).to_have_count(0)
+    button(muting, "Write without them").click()
+    expect(muting.get_by_text(re.compile(r"Without 6 heads, the log-probability .* nats"))).to_be_visible()
+    expect(muting.locator(".difference")).not_to_be_empty()
+
+
+def test_without_a_text_nothing_is_shown_but_what_to_do(visit):
+    page = visit().page
+    page.get_by_role("tab", name="Attention", exact=True).click()
+    panel = explorer(page)
+    button(panel, "Look").click()
+    expect(panel.get_by_role("alert").first).to_contain_text("There is no text yet")
+    expect(page.get_by_role("tab", name="All heads")).to_have_count(0)
+
+
+def saved(page: Page, panel: Locator, form: str) -> bytes:
+    with page.expect_download() as waiting:
+        button(panel, form).click()
+    assert waiting.value.suggested_filename == f"gloss-attention.{form.lower()}"
+    return Path(waiting.value.path()).read_bytes()
+
+
+def test_a_map_is_taken_along_in_every_form(visit):
+    page = visit().page
+    panel = look(page, target="Ada wrote notes.")
+    rows = list(csv.reader(io.StringIO(saved(page, panel, "CSV").decode("utf-8"))))
+    assert [row[0].split(" ", 1)[1] for row in rows[1:]] == ["Ada", "wrote", "notes."]
+    record = json.loads(saved(page, panel, "JSON"))
+    assert record["source_text"] == TEXT
+    assert np.allclose(record["weights"], [[float(each) for each in row[1:]] for row in rows[1:]], atol=1e-5)
+    assert ElementTree.fromstring(saved(page, panel, "SVG")).tag.endswith("svg")
+    assert saved(page, panel, "PNG").startswith(b"\x89PNG")
+    assert "://" not in re.sub(r"http://www.w3.org\S+", "", saved(page, panel, "HTML").decode("utf-8"))

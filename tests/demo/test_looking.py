@@ -1,0 +1,140 @@
+"""The Attention tab's way to the embedded models and back, and its endpoint, without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import gradio as gr
+import numpy as np
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from demo.explorer_words import NO_HEADS, PART_LABEL
+from demo.looking import MOST_CELLS, WHOLE, Explored, Looking, draw
+from seq2seq.engine import Engine, EngineSettings, View
+from tests.serving import serve
+
+TEXT = "Anna Lind moved to Oslo in 2011. She opened a small bakery there."
+OUTPUT = "Anna Lind moved to Oslo and opened a bakery."
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(EngineSettings())
+
+
+@pytest.fixture(scope="module")
+def looking(engine) -> Looking:
+    return Looking(engine)
+
+
+@pytest.fixture(scope="module")
+def explored(looking) -> Explored:
+    *_, (_, explored) = looking.look("fuse", TEXT, OUTPUT, None)
+    return explored
+
+
+@pytest.fixture(scope="module")
+def client(engine) -> Iterator[Client]:
+    with serve(engine) as address:
+        yield Client(address, verbose=False)
+
+
+def test_what_the_visitor_gives_is_what_is_looked_at(looking, explored):
+    assert explored.text == OUTPUT
+    assert [sentence.text for sentence in explored.sentences] == TEXT.replace(". ", ".|").split("|")
+    record = looking.seen(explored, "cross", 5, "words", WHOLE).record
+    assert [token.text for token in record.targets if not token.special] == OUTPUT.split()
+
+
+def test_without_an_output_the_model_writes_it(looking):
+    *growing, (shown, explored) = looking.look("fuse", TEXT, " ", None)
+    assert all(snapshot["running"] and each is None for snapshot, each in growing)
+    assert shown["text"] == explored.text != ""
+
+
+def test_what_is_wrong_is_told_and_nothing_is_taken_apart(looking):
+    for task, text, model in (("fuse", " ", None), ("fuse", TEXT, "/etc"), ("fuse", "\x00\x01", None)):
+        [(shown, explored)] = looking.look(task, text, "", model)
+        assert shown["problem"]
+        assert explored is None
+
+
+def test_a_part_of_the_text_is_shown_alone(looking, explored):
+    record = looking.seen(explored, "cross", 5, "words", 1).record
+    assert [token.text for token in record.sources] == ["She", "opened", "a", "small", "bakery", "there."]
+    both = looking.seen(explored, "encoder", 2, "words", 1).record
+    assert both.targets == both.sources == record.sources
+
+
+def test_a_long_text_is_shown_by_sentences_and_the_page_says_so(looking):
+    text = " ".join(f"The town of Holm number {n} voted for a bridge over the river at Vik." for n in range(200))
+    *_, (_, explored) = looking.look("summarize", text, "The towns voted for a bridge. " * 5, None)
+    seen = looking.seen(explored, "encoder", 5, "words", WHOLE)
+    assert seen.record.weights[0].size <= MOST_CELLS
+    assert "shown by sentences" in seen.note
+    assert PART_LABEL in seen.note
+    assert np.allclose(seen.record.weights.sum(-1), 1, atol=1e-2)
+    assert "sentences" not in looking.seen(explored, "cross", 5, "words", 3).note
+
+
+def test_heads_and_marks_are_chosen_without_the_engine(looking, explored):
+    seen = looking.seen(explored, "cross", 3, "tokens", WHOLE)
+    _, _, mean, _ = draw(seen, [], False, "shown", False)
+    assert np.allclose(mean.data[0].z, seen.record.weights.mean(axis=0), atol=1e-6)
+    _, _, largest, _ = draw(seen, [1, 4], True, "shown", True)
+    assert np.allclose(largest.data[0].z, seen.record.weights[[1, 4]].max(axis=0), atol=1e-6)
+    assert largest.data[0].colorscale != mean.data[0].colorscale
+    _, _, hidden, _ = draw(seen, [], False, "hidden", False)
+    assert hidden.data[0].z.sum(axis=1).max() < 1
+    _, _, renewed, _ = draw(seen, [], False, "left out", False)
+    assert np.allclose(renewed.data[0].z.sum(axis=1), 1, atol=1e-5)
+    assert not any(label.startswith((".", "&lt;")) for label in renewed.data[0].x)
+
+
+def test_why_comes_method_by_method(looking, explored):
+    place = next(i for i, each in enumerate(explored.stretches) if each.piece.text == "opened")
+    *_, (_, before), (done, _) = looking.why(explored, place)
+    assert [method["title"] for method in before["methods"]] == [
+        "Attention", "Gradient", "Integrated gradients", "Leaving out",
+    ]  # fmt: skip
+    assert not done["running"]
+    assert "“opened”" in before["says"]
+
+
+def test_no_heads_are_no_experiment(looking, explored):
+    with pytest.raises(gr.Error, match=NO_HEADS):
+        looking.without_heads(explored, "cross", [], [1])
+    said, shown = looking.without_heads(explored, "cross", [4, 5], list(range(12)))
+    assert "Without 24 heads" in said
+    assert "difference" in shown
+
+
+@pytest.mark.parametrize("choice", [{"layer": 3}, {"kind": "encoder", "layer": 1}, {"combination": "rollout"}])
+def test_the_endpoint_says_what_the_engine_found(client, engine, choice):
+    report = client.predict("fuse", TEXT, OUTPUT, grain="tokens", api_name="/attention", **choice)
+    layer = choice.get("combination") or choice["layer"] - 1
+    record = engine.attention(
+        engine.force("fuse", TEXT, OUTPUT), View(choice.get("kind", "cross"), layer, "tokens", "tokens")
+    )
+    assert np.allclose(report["weights"], record.weights, atol=1e-5)
+    for token in report["sources"]:
+        assert report["source_text"][token["start"] : token["end"]] == ("" if token["special"] else token["text"])
+
+
+def test_the_endpoint_lets_the_model_write(client):
+    report = client.predict("fuse", TEXT, api_name="/attention")
+    assert report["target_text"] == client.predict(TEXT, api_name="/fuse")
+    assert np.allclose(np.sum(report["weights"], axis=-1), 1, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"task": "sing"}, "There is no task"), ({"kind": "sideways"}, "no kind"), ({"grain": "letters"}, "no grain"),
+     ({"layer": 7}, "from 1 to 6"), ({"combination": "sum"}, "no combination"), ({"model": "/etc"}, "no model called"),
+     ({"text": " "}, "no text yet")],
+)  # fmt: skip
+def test_the_endpoint_refuses_in_plain_words(client, wrong, said):
+    with pytest.raises(AppError, match=said):
+        client.predict(**{"task": "fuse", "text": TEXT, "output": OUTPUT} | wrong, api_name="/attention")
