@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from textwrap import shorten
 from typing import Literal
 
 from seq2seq.engine import View
 from seq2seq.explain.ablation import AblationStep
 from seq2seq.explain.grain import Grain
+from seq2seq.explain.why import LONGEST_INTEGRATED
 from seq2seq.trace import AttentionKind, Attribution, Combination, Method, Rewriting, Token
 
 Format = Literal["PNG", "SVG", "HTML", "CSV", "JSON"]  # of a map to take along
@@ -124,8 +125,15 @@ def layer_numbers(num_layers: int) -> list[tuple[str, int]]:
 def finding_out(step: AblationStep | Attribution) -> list[str]:
     """How far the question is why a word was written."""
     if isinstance(step, AblationStep):
-        return [f"Leaving out sentence after sentence: {step.done:,} of {step.of:,}"]
-    return ["Following gradients"] if step.method != "integrated_gradients" else ["Leaving out sentence after sentence"]
+        return [f"Leaving out sentence after sentence: reading {step.done + 1:,} of {step.of:,}"]
+    return ["Following gradients"]
+
+
+def found_out(methods: Collection[Method]) -> list[str]:
+    """What is left to say when all is found out."""
+    if "integrated_gradients" in methods:
+        return []
+    return [f"Without integrated gradients, which take minutes for more than {LONGEST_INTEGRATED:,} tokens."]
 
 
 def head_choices(num_heads: int) -> list[tuple[str, int]]:

@@ -254,7 +254,7 @@ class Looking:
                     found.append(step)
                 notes = explorer_words.finding_out(step)
                 yield result("why", notes=notes, running=True), why_view(found, explorer_words.METHOD_NOTES)
-            yield result("why"), gr.skip()
+            yield result("why", notes=explorer_words.found_out([each.method for each in found])), gr.skip()
         except Exception as error:
             yield result("why", problem=explain(error)), gr.skip()
 

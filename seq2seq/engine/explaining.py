@@ -5,7 +5,8 @@ A model's weights never leave the engine, so an engine elsewhere can be asked th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from seq2seq.explain.ablation import AblationStep
@@ -36,11 +37,19 @@ if TYPE_CHECKING:
     from seq2seq.tasks import Writer
 
 
+PAIRS_KEPT = 8  # of 4,096 tokens at width 384, 6 MB each in float32
+
+
 class Explains:
     """For an engine, which has `load`."""
 
     def pair(self, written: Written) -> Pair:
-        return pair_of(self.load(written.task, written.model), written)
+        return self._pair_of(self.load(written.task, written.model), written)
+
+    @cached_property
+    def _pair_of(self) -> Callable[[Writer, Written], Pair]:
+        """Remembers the last pairs with their encoded sources: one look follows another."""
+        return lru_cache(PAIRS_KEPT)(pair_of)
 
     def force(self, task: Task, text: str, target_text: str, model: str | None = None) -> Written:
         """As if `target_text` had been written for `text`."""

@@ -65,9 +65,17 @@ def fitting(pair: Pair, view: View, most_cells: int) -> View:
     return replace(view, rows=rows, columns=columns)
 
 
-def read(pair: Pair) -> Tensor:
-    """The pass: 1 T V, the logits of each target token."""
-    return pair.model(input_ids=pair.input_ids, decoder_input_ids=pair.decoder_input_ids, use_cache=False).logits
+def read(pair: Pair, kind: AttentionKind) -> None:
+    """The half of a pass that has this kind of attention."""
+    if kind == "encoder":
+        pair.model.encode(pair.input_ids, None)
+    else:
+        decode(pair)
+
+
+def decode(pair: Pair) -> Tensor:
+    """1 T V: the logits of each target token, from the source as it was encoded once."""
+    return pair.model(encoder_outputs=pair.encoded, decoder_input_ids=pair.decoder_input_ids, use_cache=False).logits
 
 
 def of_layer(pair: Pair, view: View, columns: Axis) -> Tensor:
@@ -75,7 +83,7 @@ def of_layer(pair: Pair, view: View, columns: Axis) -> Tensor:
     check_layer(pair, view.kind, view.layer)
     wanted = (view.kind, view.layer)
     with recording(lambda *address: address == wanted, keep=SummedUp(columns.sums())) as tape:
-        read(pair)
+        read(pair, view.kind)
     return tape.weights[wanted][0]
 
 
@@ -83,7 +91,7 @@ def of_all_layers(pair: Pair, view: View, columns: Axis) -> Tensor:
     """1 T C: the mean of all heads of all layers."""
     summed_up = SummedUp(columns.sums())
     with recording(lambda kind, _: kind == view.kind, keep=lambda *seen: mean_of_heads(summed_up(*seen))) as tape:
-        read(pair)
+        read(pair, view.kind)
     return torch.stack(tape.of_kind(view.kind)).mean(dim=0)[0]
 
 
@@ -98,7 +106,8 @@ def rolled_out(pair: Pair, view: View, columns: Axis) -> Tensor:
     everything = torch.cat([sums, rest], dim=1)
     rollout = Rollout(view.kind, everything, len(pair.target_ids))
     with recording(rollout.wants, keep=rollout):
-        read(pair)
+        for kind in ("encoder", "cross") if view.kind == "cross" else (view.kind,):
+            read(pair, kind)
     reached = rollout.reached
     return (reached / reached.sum(dim=-1, keepdim=True).clamp(min=torch.finfo(reached.dtype).tiny))[None, :, :-1]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from seq2seq.explain.attention import read
+from seq2seq.explain.attention import decode
 from seq2seq.explain.pair import Pair
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.tasks import Generated, GenerationSettings, InputError
@@ -19,7 +19,7 @@ from seq2seq.trace import Choice
 @torch.no_grad()
 def choices(pair: Pair, num_alternatives: int = 8) -> tuple[Choice, ...]:
     """T of them, by the model's own distribution."""
-    log_probabilities = read(pair)[0].float().log_softmax(dim=-1)  # T V
+    log_probabilities = decode(pair)[0].float().log_softmax(dim=-1)  # T V
     own = of_targets(log_probabilities, pair.target_ids).exp().tolist()
     best = log_probabilities.topk(min(num_alternatives, log_probabilities.shape[1]))
     places = zip(pair.targets, pair.target_ids, own, best.indices.tolist(), best.values.exp().tolist(), strict=True)
@@ -32,7 +32,7 @@ def choices(pair: Pair, num_alternatives: int = 8) -> tuple[Choice, ...]:
 @torch.no_grad()
 def log_probability(pair: Pair) -> float:
     """Of the whole output, in nats."""
-    return total(read(pair), pair.target_ids)
+    return total(decode(pair), pair.target_ids)
 
 
 def total(logits: Tensor, target_ids: Sequence[int]) -> float:

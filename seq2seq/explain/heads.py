@@ -29,7 +29,7 @@ def heads(pair: Pair, kind: AttentionKind, saliency: Attribution | None = None) 
     weighed = None if saliency is None or kind == "decoder" else np.abs(saliency.scores)
     glance = Glance(texts(targets), texts(sources), weighed)
     with recording(lambda recorded, _: recorded == kind, keep=glance) as tape:
-        read(pair)
+        read(pair, kind)
     maps = torch.stack(tape.of_kind(kind))[:, 0]  # L H R C
     largest = maps.amax(dim=(-2, -1), keepdim=True).clamp(min=torch.finfo(maps.dtype).tiny)
     facts = [

@@ -72,7 +72,7 @@ def by_attention(pair: Pair, groups: Sequence[range], member: Tensor) -> Tensor:
     """How much the last cross-attention looks at each sentence, on average over heads and over a group's tokens."""
     wanted = ("cross", num_layers(pair, "cross") - 1)
     with recording(lambda *address: address == wanted, keep=SummedUp(member)) as tape:
-        read(pair)
+        read(pair, "cross")
     looked = tape.weights[wanted][0].mean(dim=0).cpu()  # T N
     return torch.stack([looked[group.start : group.stop].mean(dim=0) for group in groups])
 

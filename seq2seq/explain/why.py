@@ -10,17 +10,20 @@ from seq2seq.explain.pair import Pair
 from seq2seq.explain.saliency import integrated_gradients, saliency
 from seq2seq.trace import Attribution
 
+LONGEST_INTEGRATED = 1024  # source tokens; beyond, integrating takes minutes on a CPU
+
 
 def why(pair: Pair, first: int, last: int) -> Iterator[AblationStep | Attribution]:
     """Of target tokens `first` to `last`, without the latter: what each method says, the quick ones first.
 
-    Between them, how far the slow one is; stop iterating to stop.
+    Between them, how far the slow one is; stop iterating to stop. Of long sources, gradients are not integrated.
     """
     gradient = saliency(pair, first, last)
     yield attended(pair, first, last, gradient.log_probability)
     yield gradient
-    yield integrated_gradients(pair, first, last)
     yield from ablation(pair, first, last)
+    if len(pair.source.tokens) <= LONGEST_INTEGRATED:
+        yield integrated_gradients(pair, first, last)
 
 
 def attended(pair: Pair, first: int, last: int, log_probability: float) -> Attribution:

@@ -151,7 +151,7 @@ def unwrapped(text: str) -> Iterator[tuple[int, int]]:
         lines = paragraph.splitlines(keepends=True)
         full = max(NARROWEST, WRAPPED * max(map(len, lines), default=0))
         end = start
-        for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        for line, following in zip(lines, [*lines[1:], ""], strict=False):
             end += len(line)
             last, first = line.rstrip()[-1:], following.lstrip()[:1]
             is_open = last.isalnum() or (last and last in OPEN_ENDS)

@@ -97,7 +97,7 @@ def test_why_comes_method_by_method(looking, explored):
     place = next(i for i, each in enumerate(explored.stretches) if each.piece.text == "opened")
     *_, (_, before), (done, _) = looking.why(explored, place)
     assert [method["title"] for method in before["methods"]] == [
-        "Attention", "Gradient", "Integrated gradients", "Leaving out",
+        "Attention", "Gradient", "Leaving out", "Integrated gradients",
     ]  # fmt: skip
     assert not done["running"]
     assert "“opened”" in before["says"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from seq2seq.explain.attention import read
+from seq2seq.explain.attention import decode
 from seq2seq.explain.choices import log_probability
 from seq2seq.explain.muting import masks, num_heads, read_with, rewriting
 from seq2seq.tasks import GenerationSettings
@@ -80,7 +80,7 @@ def test_each_kind_of_attention_is_muted_alone(looked_back, kind):
 
 def read_of(pair):
     with torch.no_grad():
-        return read(pair)
+        return decode(pair)
 
 
 def test_with_all_heads_on_nothing_changes(looked_back):
