@@ -161,6 +161,6 @@ def test_probabilities_are_in_float32_whatever_the_model_is_in(writer):
     written = pair(writer)
     logits = torch.nn.functional.pad(torch.full((1, len(written.target_ids), 1), 9.0), (0, 299)).bfloat16()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seq2seq.explain.choices.read", lambda pair: logits)
+        patch.setattr("seq2seq.explain.choices.decode", lambda pair: logits)
         expected = logits.float().log_softmax(-1)[0, range(len(written.target_ids)), list(written.target_ids)]
         assert log_probability(written) == pytest.approx(expected.sum().item(), rel=1e-6)
