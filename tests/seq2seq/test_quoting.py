@@ -5,8 +5,10 @@ from copy import deepcopy
 import pytest
 import torch
 
+from seq2seq.explain.attention import View, attention
+from seq2seq.explain.pair import pair_of
 from seq2seq.models import EncoderDecoderModel
-from seq2seq.tasks import GenerationSettings, InputError, Writer, attention, write, write_batch
+from seq2seq.tasks import GenerationSettings, InputError, Writer, Written, write, write_batch
 from seq2seq.tasks.quoting import (
     Length,
     choose,
@@ -59,7 +61,7 @@ def test_a_sentences_share_is_what_attention_for_the_first_word_gives_its_tokens
     source = writer.source("summarize", text)
     sentences = plain_sentences(text)
     last = writer.model.config.decoder.num_hidden_layers - 1
-    record = attention(writer, "summarize", text, (5, 6), "cross", last)
+    record = attention(pair_of(writer, Written("summarize", text, (5, 6))), View("cross", last))
     weights = record.weights.mean(axis=0)[0]
     expected = [
         sum(
@@ -175,7 +177,7 @@ def test_attention_can_be_looked_at_however_long_the_quotes_are(writer):
     room = writer.model.config.decoder.max_position_embeddings
     for section in result.sections:
         assert len(section.target_ids) < room
-        attention(writer, "summarize", section.source_text, section.target_ids, "cross", 0)
+        attention(pair_of(writer, Written("summarize", section.source_text, section.target_ids)), View("cross", 0))
 
 
 @pytest.mark.parametrize(
