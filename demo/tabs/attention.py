@@ -20,6 +20,8 @@ from demo.tabs.widgets import beam_tree, choices_view, download, heads_grid, res
 from seq2seq.engine import Engine
 from seq2seq.tasks import TASKS
 
+FOLLOWING = {**MODEL_EVENT, "trigger_mode": "always_last", "show_progress": "minimal"}
+
 
 @dataclass(frozen=True)
 class AskPanel:
@@ -90,14 +92,19 @@ def attention_tab(
             with gr.Tab(words.MUTE_TAB, id="mute"):
                 muting = mute_panel()
     wire_text_box(ask.box, count, [ask.task, ask.box.text, ask.model])
-    ask.task.input(lambda task, model: gr.update(**looking.model_options(task, model)), [ask.task, ask.model],
-                   ask.model, **PAGE_EVENT)  # fmt: skip
+    ask.task.input(
+        lambda task, model: gr.update(**looking.model_options(task, model)),
+        [ask.task, ask.model],
+        ask.model,
+        trigger_mode="always_last",
+        **PAGE_EVENT,
+    )
     _wire_ask(ask, frame, looking)
     _wire_map(ask, shown, looking)
     filled = [frame, shown.kind, shown.layer, shown.heads, shown.part, shown.seen, grid]
     filled += [asked.stretch, asked.view, muting.layers, muting.heads, tree]
-    ask.explored.change(looking.open, ask.explored, filled, show_progress="minimal", **MODEL_EVENT)
-    ask.explored.change(looking.confidence, ask.explored, sure, show_progress="minimal", **MODEL_EVENT)
+    ask.explored.change(looking.open, ask.explored, filled, **FOLLOWING)
+    ask.explored.change(looking.confidence, ask.explored, sure, **FOLLOWING)
     _wire_why(ask, asked, looking)
     gone_on = sure.submit(
         stoppable(looking.go_on), [ask.explored, sure], [ask.result, ask.explored], show_progress="minimal",
@@ -112,8 +119,14 @@ def attention_tab(
         show_progress="minimal",
         **MODEL_EVENT,
     )
-    muting.kind.input(looking.heads_of, [ask.explored, muting.kind], [muting.layers, muting.heads], **PAGE_EVENT)
-    heads_tab.select(looking.glance, [ask.explored, shown.kind, grid], grid, show_progress="minimal", **MODEL_EVENT)
+    muting.kind.input(
+        looking.heads_of,
+        [ask.explored, muting.kind],
+        [muting.layers, muting.heads],
+        trigger_mode="always_last",
+        **PAGE_EVENT,
+    )
+    heads_tab.select(looking.glance, [ask.explored, shown.kind, grid], grid, **FOLLOWING)
     grid.submit(
         looking.choose_head,
         [ask.explored, grid, shown.kind, shown.grain, shown.part],
