@@ -9,28 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from seq2seq.explain.pair import forced, pair_of
 from seq2seq.explain.saliency import integrated_gradients, saliency
 from seq2seq.tasks import Writer
 from seq2seq.trace import Token
-from tests.seq2seq.explain.conftest import TEXT, pair
+from tests.seq2seq.explain.conftest import TEXT, pair, unsure
 
 FIRST, LAST = 1, 4
 
 
 @pytest.fixture(params=["writer", "summarizing"])
 def made(request):
-    """A BertGeneration, and a BigBird-Pegasus, with an output that neither is sure of."""
-    writer = listening(request.getfixturevalue(request.param))
-    return pair_of(writer, forced(writer, "summarize", TEXT, "Anna opened a bakery."))
-
-
-def listening(writer):
-    """A copy that heeds its source more: what random weights read of it is next to nothing in a BigBird-Pegasus."""
-    model = copy.deepcopy(writer.model)
-    for block in model.decoder_and_logits()[0].layers:
-        block.cross_attention.output.weight.data *= 20
-    return Writer(model, writer.tokenizer)
+    return unsure(request.getfixturevalue(request.param), TEXT)
 
 
 def scale(model):
