@@ -22,7 +22,7 @@ def heads_grid(record: HeadsRecord, shown: tuple[int, int] | None) -> dict:
 
     Keys: `shape`, L H R C; `maps`, base64 of as many bytes; `heads`, layer by layer, each with `place` (layer and
     head), `facts` (numbers or None: entropy, distance, special, diagonality, agreement), the same as a reader should
-    see them (`shown`) and in a line (`says`); `chosen`, a place or None.
+    see them (`shown`), in a line (`says`) and beneath a picture (`caption`); `chosen`, a place or None.
     """
     return {
         "shape": list(record.maps.shape),
@@ -41,14 +41,28 @@ def _head(facts: HeadFacts) -> dict:
         "shown": [percent(share) for share in shares]
         + ["–" if each is None else signed(each) for each in correlations],
         "says": _told(facts),
+        "caption": _caption(facts),
     }
+
+
+def _caption(facts: HeadFacts) -> str:
+    """A head in a few words, broken between them only."""
+    told = (
+        f"{_amount(facts)} tokens",
+        f"{percent(facts.distance)} away",
+        f"{percent(facts.special)} special",
+    )
+    return ", ".join(each.replace(" ", "\N{NO-BREAK SPACE}") for each in told)
+
+
+def _amount(facts: HeadFacts) -> str:
+    return "few" if facts.entropy < FEW else "many" if facts.entropy > MANY else "some"
 
 
 def _told(facts: HeadFacts) -> str:
     """A head in one line."""
-    amount = "few" if facts.entropy < FEW else "many" if facts.entropy > MANY else "some"
     told = [
-        f"looks at {amount} tokens (entropy {percent(facts.entropy)})",
+        f"looks at {_amount(facts)} tokens (entropy {percent(facts.entropy)})",
         f"{percent(facts.distance)} of the text away",
         f"{percent(facts.special)} on special tokens",
         f"diagonality {signed(facts.diagonality)}",

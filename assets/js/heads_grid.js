@@ -1,14 +1,21 @@
-// The browser's half of components/heads_grid.py: a small picture of every head, and a table of what is known of each.
+// The browser's half of components/heads_grid.py: a small picture of every head, larger ones of one layer, and a table
+// of what is known of each.
 // Runs once when its gr.HTML is made. Choosing a head sets props.value.chosen to [layer, head] and triggers "submit".
 
 const FIRST_ROWS = 24;
 const COLUMNS = ["Head", "Entropy", "Distance", "Special", "Diagonality", "Agreement"];
-const REST = "Point at a head, or move to one with Tab and the arrow keys. Click or press Enter to choose it.";
+const REST = "Point at a head, or move to one with Tab and the arrow keys. Click or press Enter to choose it. ";
+const REST_OF_ALL = REST + "The number of a layer shows its heads larger.";
+const REST_OF_ONE = REST + "Escape leads back to all layers.";
 
 element.innerHTML = `
   <p class="hg-says" role="status"></p>
-  <div class="hg-scroll">
-    <table class="hg-grid" aria-label="Heads: a row for each layer"><thead></thead><tbody></tbody></table>
+  <div class="hg-pictures">
+    <div class="hg-scroll">
+      <table class="hg-grid" aria-label="Heads: a row for each layer"><thead></thead><tbody></tbody></table>
+    </div>
+    <div class="hg-bar" role="group" aria-label="Layers"></div>
+    <div class="hg-large" role="group"></div>
   </div>
   <div class="hg-scroll">
     <table class="hg-facts" aria-label="What is known of each head"><thead><tr></tr></thead><tbody></tbody></table>
@@ -21,12 +28,17 @@ element.innerHTML = `
   </p>`;
 const part = (name) => element.querySelector(name);
 const says = part(".hg-says");
+const pictures = part(".hg-pictures");
 const grid = part(".hg-grid");
+const bar = part(".hg-bar");
+const large = part(".hg-large");
 const facts = part(".hg-facts");
 const all = part(".hg-all");
 
 let drawn = null; // what the page shows, but for the choice
-let thumbs = []; // the buttons of the grid, layer by layer
+let maps = null; // their bytes
+let alone = null; // the layer that is shown larger, or null for all
+let cells = []; // the buttons that arrows move between: each layer's number and its heads, or one layer's large heads
 let order = { column: 0, down: false };
 let showsAll = false;
 
@@ -39,16 +51,17 @@ function load() {
 }
 
 function draw(value) {
-  thumbs = [];
+  alone = null;
   showsAll = false;
   order = { column: 0, down: false };
-  for (const box of element.querySelectorAll("thead tr, .hg-grid thead, tbody")) box.replaceChildren();
+  for (const box of element.querySelectorAll("thead tr, .hg-grid thead, tbody, .hg-bar")) box.replaceChildren();
   element.classList.toggle("hg-empty", !value.maps);
   if (!value.maps) return;
-  drawGrid(value, Uint8Array.from(atob(value.maps), (character) => character.charCodeAt(0)));
+  maps = Uint8Array.from(atob(value.maps), (character) => character.charCodeAt(0));
+  drawGrid(value);
+  drawBar(value);
   COLUMNS.forEach((name, column) => part(".hg-facts thead tr").append(sorter(name, column)));
-  drawRows();
-  say(null);
+  show(null);
 }
 
 function made(tag, properties, ...children) {
@@ -57,25 +70,47 @@ function made(tag, properties, ...children) {
   return node;
 }
 
-function drawGrid({ shape: [layers, heads, height, width], heads: known }, bytes) {
+function drawGrid({ shape: [layers, heads] }) {
   const numbers = Array.from({ length: heads }, (_, head) => made("th", { scope: "col", textContent: head + 1 }));
   grid.tHead.append(made("tr", {}, made("th", { scope: "col", textContent: "Layer" }), ...numbers));
   for (let layer = 0; layer < layers; layer++) {
-    const row = made("tr", {}, made("th", { scope: "row", textContent: layer + 1 }));
-    for (let head = 0; head < heads; head++) {
-      const at = layer * heads + head;
-      const picture = made("canvas", { width, height });
-      row.append(made("td", {}, thumb(at, known[at].says, picture)));
-      paint(picture, bytes.subarray(at * height * width, (at + 1) * height * width));
-    }
+    const row = made("tr", {}, made("th", { scope: "row" }, numbered(layer, `Layer ${layer + 1}, larger`)));
+    for (let head = 0; head < heads; head++) row.append(made("td", {}, thumb(layer * heads + head)));
     grid.tBodies[0].append(row);
   }
 }
 
-function thumb(at, says, picture) {
-  const button = made("button", { type: "button", className: "hg-thumb", tabIndex: -1, ariaLabel: says }, picture);
+function drawBar({ shape: [layers] }) {
+  const numbers = Array.from({ length: layers }, (_, layer) => numbered(layer, `Layer ${layer + 1}`));
+  const back = made("button", { type: "button", className: "hg-back", textContent: "← All layers" });
+  bar.append(back, made("span", {}, "Layer", ...numbers));
+}
+
+function drawLarge() {
+  const heads = props.value.shape[1];
+  large.ariaLabel = `Heads of layer ${alone + 1}`;
+  large.append(...Array.from({ length: heads }, (_, head) => withCaption(thumb(alone * heads + head), head)));
+}
+
+function withCaption(button, head) {
+  const number = made("b", { textContent: `Head ${head + 1}` });
+  button.append(made("span", {}, number, ` ${props.value.heads[button.dataset.at].caption}`));
+  return button;
+}
+
+function numbered(layer, ariaLabel) {
+  const button = made("button", { type: "button", className: "hg-layer", textContent: layer + 1, ariaLabel });
+  button.dataset.layer = layer;
+  return button;
+}
+
+function thumb(at) {
+  const [height, width] = props.value.shape.slice(2);
+  const picture = made("canvas", { width, height });
+  paint(picture, maps.subarray(at * height * width, (at + 1) * height * width));
+  const ariaLabel = props.value.heads[at].says;
+  const button = made("button", { type: "button", className: "hg-thumb", ariaLabel }, picture);
   button.dataset.at = at;
-  thumbs.push(button);
   return button;
 }
 
@@ -107,11 +142,12 @@ function drawRows() {
   all.textContent = `Show all ${places.length}`;
 }
 
-// The places of the heads; those without a number are last whichever way the others stand.
+// The places of the heads that are shown; those without a number are last whichever way the others stand.
 function sorted(heads) {
   const number = (at) => (order.column ? heads[at].facts[order.column - 1] : at);
   const direction = order.down ? -1 : 1;
-  return [...heads.keys()].sort((a, b) => {
+  const shown = [...heads.keys()].filter((at) => alone === null || heads[at].place[0] === alone);
+  return shown.sort((a, b) => {
     const [one, other] = [number(a), number(b)];
     if (one === null || other === null) return (one === null) - (other === null);
     return direction * (one - other);
@@ -137,16 +173,51 @@ function mark() {
     button.ariaPressed = String(isChosen(props.value.heads[button.dataset.at].place));
   }
   if (element.contains(document.activeElement)) return;
-  reach(thumbs.find((button) => button.ariaPressed === "true") ?? thumbs[0]);
+  reachFirst();
 }
 
-// The one picture that Tab comes to.
+// All layers, or one alone.
+function show(layer) {
+  alone = layer;
+  grid.parentElement.hidden = alone !== null;
+  bar.hidden = large.hidden = alone === null;
+  for (const button of bar.querySelectorAll("[data-layer]")) {
+    button.ariaPressed = String(Number(button.dataset.layer) === alone);
+  }
+  large.replaceChildren();
+  if (alone !== null) drawLarge();
+  cells = [...(alone === null ? grid : large).querySelectorAll("button")];
+  drawRows();
+  mark();
+  reachFirst();
+  say(null);
+}
+
+function showAll() {
+  const layer = alone;
+  show(null);
+  const button = grid.querySelector(`[data-layer="${layer}"]`);
+  reach(button);
+  button.focus();
+}
+
+// Tab comes to one picture, and to the number of its layer.
 function reach(button) {
-  for (const each of thumbs) each.tabIndex = each === button ? 0 : -1;
+  const row = [...(button.closest("tr")?.querySelectorAll("button") ?? [])];
+  const stops = row.indexOf(button) ? [button, row[0]] : row.slice(0, 2);
+  for (const each of cells) each.tabIndex = stops.includes(each) ? 0 : -1;
+}
+
+function reachFirst() {
+  const heads = cells.filter((button) => button.dataset.at);
+  const first = heads.find((button) => button.ariaPressed === "true") ?? heads[0];
+  reach(first);
+  return first;
 }
 
 function say(at) {
-  says.textContent = at === null ? REST : props.value.heads[at].says;
+  const rest = alone === null ? REST_OF_ALL : REST_OF_ONE;
+  says.textContent = at === null ? rest : props.value.heads[at].says;
 }
 
 function choose(at) {
@@ -160,21 +231,27 @@ function sort(column) {
   drawRows();
 }
 
-function move(at, key) {
-  const width = props.value.shape[1];
-  const first = at - (at % width);
+function move(button, key) {
+  const at = cells.indexOf(button);
+  const width = alone === null ? props.value.shape[1] + 1 : numColumns();
+  const [first, last] = alone === null ? [at - (at % width), at - (at % width) + width - 1] : [0, cells.length - 1];
   const target = {
-    ArrowRight: Math.min(at + 1, first + width - 1),
+    ArrowRight: Math.min(at + 1, last),
     ArrowLeft: Math.max(at - 1, first),
-    ArrowDown: at + width < thumbs.length ? at + width : at,
+    ArrowDown: at + width < cells.length ? at + width : at,
     ArrowUp: at >= width ? at - width : at,
-    Home: first,
-    End: first + width - 1,
+    Home: alone === null ? first + 1 : first,
+    End: last,
   }[key];
   if (target === undefined) return false;
-  reach(thumbs[target]);
-  thumbs[target].focus();
+  reach(cells[target]);
+  cells[target].focus();
   return true;
+}
+
+// Of the large pictures, as they are laid out.
+function numColumns() {
+  return getComputedStyle(large).gridTemplateColumns.split(" ").length;
 }
 
 function place(event) {
@@ -187,22 +264,30 @@ element.addEventListener("click", (event) => {
   if (!button) return;
   if (button.dataset.at) choose(Number(button.dataset.at));
   else if (button.dataset.column) sort(Number(button.dataset.column));
+  else if (button.dataset.layer) {
+    show(Number(button.dataset.layer));
+    if (!bar.contains(button)) reachFirst().focus();
+  } else if (button.matches(".hg-back")) showAll();
   else {
     showsAll = true;
     drawRows();
     facts.tBodies[0].rows[FIRST_ROWS].querySelector("button").focus();
   }
 });
-grid.addEventListener("pointerover", (event) => say(place(event)));
-grid.addEventListener("pointerleave", () => say(null));
-grid.addEventListener("focusin", (event) => {
-  reach(event.target);
+element.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || alone === null) return;
+  event.preventDefault();
+  showAll();
+});
+pictures.addEventListener("pointerover", (event) => say(place(event)));
+pictures.addEventListener("pointerleave", () => say(null));
+pictures.addEventListener("focusin", (event) => {
+  if (cells.includes(event.target)) reach(event.target);
   say(place(event));
 });
-grid.addEventListener("focusout", () => say(null));
-grid.addEventListener("keydown", (event) => {
-  const at = place(event);
-  if (at !== null && move(at, event.key)) event.preventDefault();
+pictures.addEventListener("focusout", () => say(null));
+pictures.addEventListener("keydown", (event) => {
+  if (cells.includes(event.target) && move(event.target, event.key)) event.preventDefault();
 });
 
 watch("value", load);

@@ -6,6 +6,7 @@ looks at the key blocks of its row in the table, gathered. An n x n matrix is ma
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 
 from seq2seq.attention import masks
 from seq2seq.attention.block_table import BlockTable
-from seq2seq.attention.kernel import attend, attend_with_weights
+from seq2seq.attention.kernel import Dense, Piece, attend, attend_with_weights, consecutive, scores
 
 ROWS_AT_ONCE = 16  # of the table, on a CPU: what they need then stays in its cache
 
@@ -107,6 +108,25 @@ class BlockSparse:
         if self.attention_mask is not None:
             context = context * (self.attention_mask != 0)[:, None, :, None]
         return context, weights[:, :, : self.length, : self.length]
+
+    def pieces(self, query: Tensor, key: Tensor) -> Iterator[Piece]:
+        """The weights of query and key (B H T d) block by block, from the first row to the last: linear in memory."""
+        ends = Dense(self.bias)
+        first, *between, last = consecutive(self.length, self.block_size)
+        yield ends.piece(query, key, first)
+        blocks = self.blocks(key)
+        for row, rows in enumerate(between):
+            yield self.piece(query[:, :, rows], blocks, row, rows)
+        yield ends.piece(query, key, last)
+
+    def piece(self, query: Tensor, blocks: Tensor, row: int, rows: slice) -> Piece:
+        """One block of queries (B H W d) by its row in the table, among all blocks of keys (B H N W d)."""
+        seen = self._blocks[0, :, row]  # H K, or 1 K
+        heads = torch.arange(blocks.shape[1], device=self.device)[:, None]
+        key = blocks[:, heads, seen].flatten(2, 3)
+        weights = torch.softmax(scores(query, key, self._rows_bias[:, :, row, None]), dim=-1)
+        columns = seen[..., None] * self.block_size + torch.arange(self.block_size, device=self.device)
+        return Piece(rows, columns.flatten(1).clamp(max=self.length - 1), weights)
 
     def blocks(self, x: Tensor) -> Tensor:
         """B H T d -> B H N W d, filled up with zeros."""

@@ -5,11 +5,14 @@ Which keys a query may see is the caller's business: it comes as an additive bia
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+ROWS_OF_A_PIECE = 64  # with 4,096 keys of 12 heads, 13 MB in float32
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None, dropout: float = 0.0) -> Tensor:
@@ -44,6 +47,15 @@ def scores(query: Tensor, key: Tensor, bias: Tensor | None) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """Some rows of the weights, over the columns that they see: they sum to 1, and elsewhere all is 0."""
+
+    rows: slice  # t of the T queries
+    columns: Tensor  # H s, or 1 s where all heads see the same: places in S; two are equal only where a weight is 0
+    weights: Tensor  # B H t s
+
+
+@dataclass(frozen=True)
 class Dense:
     """Who sees whom where it is written out for every pair of query and key; None: everyone sees everything."""
 
@@ -56,3 +68,18 @@ class Dense:
         self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0
     ) -> tuple[Tensor, Tensor]:
         return attend_with_weights(query, key, value, self.bias, dropout)
+
+    def pieces(self, query: Tensor, key: Tensor) -> Iterator[Piece]:
+        """The weights of query (B H T d) and key (B H S d) from the first row to the last, never all at once."""
+        for rows in consecutive(query.shape[2], ROWS_OF_A_PIECE):
+            yield self.piece(query, key, rows)
+
+    def piece(self, query: Tensor, key: Tensor, rows: slice) -> Piece:
+        bias = self.bias if self.bias is None or self.bias.shape[-2] == 1 else self.bias[..., rows, :]
+        columns = torch.arange(key.shape[2], device=key.device)[None]
+        return Piece(rows, columns, torch.softmax(scores(query[:, :, rows], key, bias), dim=-1))
+
+
+def consecutive(length: int, size: int) -> list[slice]:
+    """A length cut into pieces of one size; the last may be shorter."""
+    return [slice(start, min(start + size, length)) for start in range(0, length, size)]

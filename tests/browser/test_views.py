@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from components.beam_tree import beam_tree
 from components.choices_view import choices_view
@@ -162,6 +162,7 @@ def ink_of(page: Page, thumb: int) -> list[int]:
 def test_arrows_move_between_heads_and_enter_chooses(show):
     page = show("heads_grid", heads_grid(heads(), None))
     page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
     for key, at in [
         ("ArrowRight", "1, head 2"),
         ("ArrowDown", "2, head 2"),
@@ -183,6 +184,90 @@ def test_a_choice_that_comes_from_the_page_is_marked_and_focus_stays(show):
     page.evaluate("props.value = {...props.value, chosen: [2, 1]}; changed()")
     expect(page.locator(".hg-thumb").nth(25)).to_have_attribute("aria-pressed", "true")
     assert focused(page).startswith("Layer 1, head 6:")
+
+
+def layer(page: Page, number: int) -> Locator:
+    """The button that shows a layer larger."""
+    return page.locator(".hg-layer").filter(visible=True).nth(number - 1)
+
+
+def test_a_layer_alone_has_larger_pictures_of_its_heads(show):
+    record = heads()
+    page = show("heads_grid", heads_grid(record, (1, 2)))
+    layer(page, 2).click()
+    pictures = page.get_by_role("group", name="Heads of layer 2").get_by_role("button")
+    expect(pictures).to_have_count(12)
+    expect(page.locator(".hg-grid")).to_be_hidden()
+    expect(page.locator(".hg-facts tbody tr")).to_have_count(12)
+    expect(pictures.nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(pictures.nth(2)).to_contain_text(f"Head 3 {heads_grid(record, None)['heads'][14]['caption']}")
+    width, rendering = pictures.first.locator("canvas").evaluate(
+        "canvas => [canvas.clientWidth, getComputedStyle(canvas).imageRendering]"
+    )
+    assert 140 <= width <= 220
+    assert rendering == "pixelated"
+    assert ink_of(page, 36 + 2) == [0x31, 0x81, 0xBD, 255]
+    assert pixels(pictures.nth(2)) == pixels(page.locator(".hg-grid .hg-thumb").nth(14))
+    layer(page, 3).click()
+    expect(page.get_by_role("group", name="Heads of layer 3")).to_be_visible()
+    expect(page.locator(".hg-bar [aria-pressed='true']")).to_have_text("3")
+    assert focused(page) == "Layer 3"
+    pictures = page.get_by_role("group", name="Heads of layer 3").get_by_role("button")
+    pictures.nth(4).click()
+    assert page.evaluate("sent") == [["submit", [2, 4]]]
+    expect(pictures.nth(4)).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="All layers").click()
+    expect(page.locator(".hg-grid .hg-thumb[aria-pressed='true']")).to_have_attribute(
+        "aria-label", re.compile("^Layer 3, head 5:")
+    )
+    expect(page.locator(".hg-large, .hg-bar").filter(visible=True)).to_have_count(0)
+    expect(page.locator(".hg-facts tbody tr")).to_have_count(24)
+
+
+def pixels(picture: Locator) -> str:
+    return picture.locator("canvas").evaluate("canvas => canvas.toDataURL()")
+
+
+def test_a_layer_is_opened_walked_and_left_by_keyboard(show):
+    page = show("heads_grid", heads_grid(heads(), None))
+    page.keyboard.press("Tab")
+    for key, name in [
+        ("ArrowDown", "Layer 2, larger"),
+        ("ArrowRight", "Layer 2, head 1:"),
+        ("ArrowLeft", "Layer 2, larger"),
+        ("Enter", "Layer 2, head 1:"),
+        ("ArrowRight", "Layer 2, head 2:"),
+        ("ArrowDown", "Layer 2, head 8:"),
+        ("ArrowUp", "Layer 2, head 2:"),
+        ("End", "Layer 2, head 12:"),
+        ("Home", "Layer 2, head 1:"),
+        ("Shift+Tab", "Layer 3"),
+        ("Escape", "Layer 2, larger"),
+        ("Tab", "Layer 2, head 1:"),
+    ]:
+        page.keyboard.press(key)
+        assert focused(page).startswith(name), key
+    assert page.evaluate("sent") == []
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    assert page.evaluate("sent") == [["submit", [1, 0]]]
+
+
+def test_a_new_value_shows_all_layers_again(show):
+    page = show("heads_grid", heads_grid(heads(), None))
+    layer(page, 3).click()
+    page.evaluate("value => { props.value = value; changed(); }", heads_grid(heads(2, 4), None))
+    expect(page.locator(".hg-thumb").filter(visible=True)).to_have_count(8)
+    expect(page.locator(".hg-large")).to_be_hidden()
+
+
+def test_a_layer_alone_fits_a_phone_two_pictures_a_row(show):
+    page = show("heads_grid", heads_grid(heads(2, 16), None), width=390)
+    layer(page, 1).click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    tops = page.locator(".hg-large .hg-thumb").evaluate_all("all => all.map(each => each.offsetTop)")
+    assert tops[0] == tops[1] < tops[2]
 
 
 def test_facts_are_sorted_shown_in_part_and_choose_too(show):
@@ -300,7 +385,7 @@ def test_a_widget_without_a_value_is_empty(show, name):
 
 def test_an_exported_page_lights_up_words_offline(browser, tmp_path):
     script = (ASSETS / "js/token_view.js").read_text(encoding="utf-8")
-    css = (ASSETS / "css/page.css").read_text(encoding="utf-8")
+    css = (ASSETS / "css/token_view.css").read_text(encoding="utf-8")
     file = tmp_path / "page.html"
     file.write_text(as_html(record("a b", "</script><b> d e"), 0, script, css), encoding="utf-8")
     context = browser.new_context(offline=True)

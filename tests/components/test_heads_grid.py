@@ -40,6 +40,7 @@ def test_a_head_is_told_in_a_line_and_in_numbers():
         "Layer 1, head 1: looks at few tokens (entropy 20%), 10% of the text away, 40% on special tokens, "
         "diagonality −0.83, agreement with gradients +0.50"
     )
+    assert head["caption"] == "few\xa0tokens, 10%\xa0away, 40%\xa0special"
     assert head["facts"] == [0.2, 0.1, 0.4, -0.83, 0.5]
     assert head["shown"] == ["20%", "10%", "40%", "−0.83", "+0.50"]
 

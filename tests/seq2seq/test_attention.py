@@ -61,6 +61,18 @@ def test_no_bias_is_all_visible():
     assert attend_with_weights(query, key, value)[0].equal(attend_with_weights(query, key, value, bias)[0])
 
 
+@pytest.mark.parametrize("shape", [None, (1, 1, 1, 6), (2, 1, 150, 6), (1, 3, 150, 6)])
+def test_pieces_are_the_rows_of_the_weights(shape):
+    query, key = randn(2, 3, 150, 5), randn(2, 3, 6, 5, seed=1)
+    pattern = Dense(None if shape is None else randn(*shape, seed=2))
+    pieces = list(pattern.pieces(query, key))
+    assert len(pieces) > 1
+    assert all(piece.columns.equal(torch.arange(6)[None]) for piece in pieces)
+    assert [row for piece in pieces for row in range(150)[piece.rows]] == list(range(150))
+    weights = torch.cat([piece.weights for piece in pieces], dim=2)
+    torch.testing.assert_close(weights, pattern.attend_with_weights(query, key, key)[1])
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_a_row_that_sees_nothing_stays_finite(dtype):
     query, key, value = (randn(1, 1, 2, 4, seed=seed).to(dtype) for seed in range(3))

@@ -78,6 +78,25 @@ def test_sparse_is_full_attention_under_the_pattern(case):
     torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1], dtype=weights.dtype))
 
 
+@given(any_pattern())
+def test_pieces_make_up_the_map(case):
+    (query, key, _), pattern = case
+    _, expected = pattern.attend_with_weights(query, key, key)
+    torch.testing.assert_close(whole(pattern.pieces(query, key), expected.shape), expected)
+
+
+def whole(pieces, shape):
+    """B H T S of pieces, that come in order and in which a place that has a weight has it once."""
+    rows = []
+    for piece in pieces:
+        assert piece.rows.start == sum(row.shape[2] for row in rows)
+        columns = piece.columns[None, :, None].expand_as(piece.weights)
+        row = torch.zeros(*shape[:2], columns.shape[2], shape[3], dtype=piece.weights.dtype)
+        assert (row.scatter_add(3, columns, (piece.weights > 0).to(row.dtype)) <= 1).all()
+        rows.append(row.scatter_add(3, columns, piece.weights))
+    return torch.cat(rows, dim=2)
+
+
 @settings(max_examples=40)
 @given(any_pattern())
 def test_gradients_are_those_of_full_attention(case):
@@ -139,6 +158,7 @@ def test_elsewhere_than_on_a_cpu_the_shapes_are_the_same(padded):
     inputs = torch.empty(3, 2, 3, 100, 4, device=meta)
     assert pattern.attend(*inputs).shape == (2, 3, 100, 4)
     assert pattern.attend_with_weights(*inputs)[1].shape == (2, 3, 100, 100)
+    assert sum(piece.weights.shape[2] for piece in pattern.pieces(*inputs[:2])) == 100
 
 
 @torch.no_grad()
@@ -155,8 +175,14 @@ def test_dropout_takes_weights_and_keeps_their_mean():
     assert kept.float().mean().item() == pytest.approx(0.5, abs=0.05)
 
 
+def look_at_pieces(pattern, query, key, _):
+    for _piece in pattern.pieces(query, key):
+        pass
+
+
+@pytest.mark.parametrize("look", [BlockSparse.attend, look_at_pieces])
 @torch.no_grad()
-def test_a_long_text_takes_memory_in_its_length():
+def test_a_long_text_takes_memory_in_its_length(look):
     """No tensor on the way is as large as a map of all pairs, nor as one row of it for each token of a block."""
     length, largest = 2048, 0
     pattern = pattern_of(BlockSparsity(16, 3), length, heads=1)
@@ -170,5 +196,5 @@ def test_a_long_text_takes_memory_in_its_length():
             return result
 
     with Watched():
-        pattern.attend(*randn(3, 1, 1, length, 8))
+        look(pattern, *randn(3, 1, 1, length, 8))
     assert largest < 48 * length < length * length
