@@ -19,15 +19,16 @@ import plotly.graph_objects as go
 
 from components.heatmap import heatmap
 from components.links_table import links_table
+from components.provenance_view import provenance_view
 from components.selection import readable
 from components.token_view import token_view
 from demo import wording
 from demo.setting_fields import read_settings
 from seq2seq.engine import Engine, ModelCard, View
-from seq2seq.tasks import Generated, InputError, Section, Skill, Task, Written
+from seq2seq.tasks import Generated, GenerationSettings, InputError, Section, Skill, Task, Written
 from seq2seq.tasks.documents import read_document
 from seq2seq.tasks.novelty import novel_words
-from seq2seq.trace import AttentionRecord, by_words
+from seq2seq.trace import AttentionRecord, Provenance, by_words
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Run:
     task: Task
     model: str
     sections: tuple[Section, ...]
+    settings: GenerationSettings
 
     @property
     def quoted(self) -> bool:
@@ -177,6 +179,17 @@ def begin_shorter(task: Task, shown: dict) -> tuple:
     return run, cancel, {**fresh, "longer": shown["text"], "known": known}, *rest
 
 
+def no_provenance() -> tuple[dict, dict]:
+    """Where the sentences of an older run come from is hidden."""
+    return gr.update(visible=False), {}
+
+
+def provenance_shown(found: Sequence[Provenance], *, running: str = "", problem: str = "") -> dict:
+    """What the view of it shows of the sections that were looked at so far."""
+    says = wording.found_by(each.method for each in found)
+    return {**provenance_view(found), "says": says, "running": running, "problem": problem}
+
+
 def end(shown: dict) -> tuple:
     """A run is over, however it ended: the buttons, and the result. One without a last word was stopped."""
     if shown["running"]:
@@ -239,7 +252,7 @@ class Handlers:
             for generated in self.engine.run(task, text or "", card.name, chosen):
                 written, progress = generated.text, progress_of(generated)
                 if generated.finished:
-                    run = Run(task, card.name, generated.sections)
+                    run = Run(task, card.name, generated.sections, chosen)
                     problem = "" if written else wording.NOTHING_WRITTEN
                     pieces = [[written, ""]] if generated.quoted else cut_at_novel_words(known, written)
                     notes = [*wording.finished(generated), *wording.novelty([word for _, word in pieces if word])]
@@ -280,6 +293,20 @@ class Handlers:
             record,
             *redraw(run, record, MEAN_HEAD, unit),
         )
+
+    def provenance(self, run: Run | None) -> Iterator[tuple[dict, dict]]:
+        """Where each sentence of a run that has just finished comes from, section by section: is it there, and what."""
+        if run is None:
+            yield no_provenance()
+            return
+        found, of = [], len(run.sections)
+        try:
+            for number, section in enumerate(run.sections):
+                yield gr.update(visible=True), provenance_shown(found, running=wording.finding(number, of))
+                found.append(self.engine.provenance(run.written(number), section.quoted))
+            yield gr.update(visible=True), provenance_shown(found)
+        except Exception as error:
+            yield gr.update(visible=True), provenance_shown(found, problem=explain(error))
 
     def look(self, run: Run | None, section: int, layer: int, looks: int) -> tuple[AttentionRecord | None, int]:
         """Another section or layer: its record, and how often one was looked for.

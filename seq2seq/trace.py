@@ -152,6 +152,19 @@ class Leaning:
     sources: tuple[tuple[Token, float], ...]
 
 
+FoundBy = Literal["quoted", "ablation", "attention"]  # "quoted": a sentence of the output is one of the source
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What each sentence of an output leans on, how that was found, and all that it might have leaned on."""
+
+    method: FoundBy
+    leanings: tuple[Leaning, ...]
+    sources: tuple[Token, ...]  # every sentence of the source, in order
+    source_text: str
+
+
 @dataclass(frozen=True)
 class Rewriting:
     """What a model writes with some heads switched off, beside what it wrote with all."""

@@ -10,15 +10,23 @@ from gradio.components import Component
 
 from demo import wording
 from demo.examples import examples
-from demo.handlers import Handlers, begin, begin_shorter, end, result
+from demo.handlers import Handlers, begin, begin_shorter, end, no_provenance, result
 from demo.setting_fields import AUTOMATIC
 from demo.stopping import stoppable
 from demo.tabs.attention_panel import AttentionPanel, attention_panel, follow_choices, follow_run
 from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
 from demo.tabs.settings_panel import settings_panel
 from demo.tabs.text_box import TextBox, example_buttons, run_buttons, text_box, wire_text_box
-from demo.tabs.widgets import result_view
+from demo.tabs.widgets import provenance_view, result_view
 from seq2seq.tasks import QUOTED, Task
+
+
+@dataclass(frozen=True)
+class ProvenancePanel:
+    """Where each sentence of a result comes from; hidden until there is something to show."""
+
+    frame: gr.Column
+    view: gr.HTML
 
 
 @dataclass(frozen=True)
@@ -32,9 +40,10 @@ class RunPanel:
     result: gr.HTML
     finished: gr.State  # Run of the result that is shown
     attention: AttentionPanel
+    provenance: ProvenancePanel | None
 
 
-def run_panel(task: Component, tasks: tuple[Task, ...], handlers: Handlers) -> RunPanel:
+def run_panel(task: Component, tasks: tuple[Task, ...], handlers: Handlers, tells_provenance: bool = False) -> RunPanel:
     """The widgets for one or more tasks, of which `task` holds the chosen one, and their wiring."""
     first = tasks[0]
     with gr.Row(elem_classes="run-panel"):
@@ -48,10 +57,18 @@ def run_panel(task: Component, tasks: tuple[Task, ...], handlers: Handlers) -> R
             settings = settings_panel()
         with gr.Column(elem_classes="answer"):
             shown = result_view(result(first, hint=wording.RESULT_HINT))
-    panel = RunPanel(task, box, buttons, sets, model, [told, *settings], shown, gr.State(), attention_panel())
+    provenance = _provenance_panel() if tells_provenance else None
+    asked = [told, *settings]
+    panel = RunPanel(task, box, buttons, sets, model, asked, shown, gr.State(), attention_panel(), provenance)
     wire_text_box(box, handlers.count, [task, box.text, model])
     _wire_run(panel, handlers)
     return panel
+
+
+def _provenance_panel() -> ProvenancePanel:
+    with gr.Column(visible=False, elem_classes="findings") as frame:
+        gr.Markdown(f"## {wording.PROVENANCE_TITLE}")
+        return ProvenancePanel(frame, provenance_view())
 
 
 def _wordings(tasks: tuple[Task, ...]) -> Component:
@@ -72,11 +89,16 @@ def _wire_run(panel: RunPanel, handlers: Handlers) -> None:
     asked = [panel.model, *panel.settings]
     started = run.click(begin, panel.task, begun, **PAGE_EVENT)
     shortened = panel.result.submit(begin_shorter, [panel.task, panel.result], begun, **PAGE_EVENT)
-    going = [
-        *_run_after(started, panel, handlers.generate, [panel.task, panel.box.text, *asked], handlers),
-        *_run_after(shortened, panel, handlers.shorten, [panel.task, panel.result, *asked], handlers),
+    runs = [
+        _run_after(started, panel, handlers.generate, [panel.task, panel.box.text, *asked], handlers),
+        _run_after(shortened, panel, handlers.shorten, [panel.task, panel.result, *asked], handlers),
     ]
+    going = [event for events in runs for event in events]
     follow_choices(panel.attention, panel.finished, handlers)
+    if panel.provenance:
+        found = _find_provenance(panel, [looked for _, looked in runs], handlers)
+        gr.on([run.click, panel.result.submit], no_provenance, None, _shown(panel), cancels=found, **PAGE_EVENT)
+        going += found
     cancel.click(None, cancels=going, **PAGE_EVENT)
 
 
@@ -94,3 +116,15 @@ def _run_after(
     looked = follow_run(panel.attention, panel.finished, generated, handlers)
     generated.then(end, panel.result, [*panel.buttons, panel.result], **PAGE_EVENT)
     return [generated, looked]
+
+
+def _find_provenance(
+    panel: RunPanel, looked: list[gr.events.Dependency], handlers: Handlers
+) -> list[gr.events.Dependency]:
+    """After the attention panel's first look at a run of either kind. Returns what Cancel or another run must stop."""
+    find = stoppable(handlers.provenance)
+    return [each.success(find, panel.finished, _shown(panel), show_progress="hidden", **MODEL_EVENT) for each in looked]
+
+
+def _shown(panel: RunPanel) -> list[Component]:
+    return [panel.provenance.frame, panel.provenance.view]

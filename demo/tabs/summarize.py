@@ -12,4 +12,4 @@ from demo.tabs.run_panel import RunPanel, run_panel
 def summarize_tab(handlers: Handlers) -> RunPanel:
     """Add the tab to the page that is being built."""
     with gr.Tab(wording.TAB_SUMMARIZE, id="summarize"):
-        return run_panel(gr.State("summarize", render=False), ("summarize",), handlers)
+        return run_panel(gr.State("summarize", render=False), ("summarize",), handlers, tells_provenance=True)

@@ -40,9 +40,19 @@ def why_view() -> gr.HTML:
     return _widget("why_view", {}, "why-view")
 
 
+def provenance_view() -> gr.HTML:
+    """Sentences, and those they lean on; values are made by `components.provenance_view.provenance_view`."""
+    return _widget("provenance_view", {}, "provenance-view")
+
+
 def download() -> gr.HTML:
     """Nothing to see: a value {filename, mime, text} becomes a file of the visitor's."""
     return _widget("download", {}, "download")
+
+
+def link_view() -> gr.HTML:
+    """A link to be copied; values are {query, note}."""
+    return _widget("link_view", {}, "link-view")
 
 
 def answer_view() -> gr.HTML:

@@ -154,6 +154,7 @@ BigBirdPegasusConfig.hidden_size = second_name("d_model")
 BigBirdPegasusConfig.num_hidden_layers = second_name("encoder_layers")
 BigBirdPegasusConfig.num_attention_heads = second_name("encoder_attention_heads")
 BigBirdPegasusConfig.attention_probs_dropout_prob = second_name("attention_dropout")
+BigBirdPegasusConfig.initializer_range = second_name("init_std")
 
 
 @dataclass(kw_only=True)

@@ -17,6 +17,7 @@ from seq2seq.explain.grain import sentences
 from seq2seq.explain.heads import heads
 from seq2seq.explain.muting import num_heads, rewriting
 from seq2seq.explain.pair import Pair, forced, pair_of
+from seq2seq.explain.provenance import provenance_of
 from seq2seq.explain.saliency import saliency
 from seq2seq.explain.stretches import Stretch, stretches
 from seq2seq.explain.why import why
@@ -29,6 +30,7 @@ from seq2seq.trace import (
     Choice,
     Head,
     HeadsRecord,
+    Provenance,
     Rewriting,
     Token,
 )
@@ -51,10 +53,18 @@ class Explains:
         """Remembers the last pairs with their encoded sources: one look follows another."""
         return lru_cache(PAIRS_KEPT)(pair_of)
 
+    @cached_property
+    def _saliency_of(self) -> Callable[[Pair], Attribution]:
+        """Of a whole output; remembered, as it takes many times as long as all heads of a kind."""
+        return lru_cache(PAIRS_KEPT)(lambda pair: saliency(pair, 0, len(pair.target_ids)))
+
     def force(self, task: Task, text: str, target_text: str, model: str | None = None) -> Written:
         """As if `target_text` had been written for `text`."""
         writer: Writer = self.load(task, model)
         return forced(writer, task, text, target_text, model)
+
+    def written_text(self, written: Written) -> str:
+        return self.pair(written).target_text
 
     def sentences(self, written: Written) -> tuple[Token, ...]:
         """Of the text that the model read: what `View.columns_within` may be."""
@@ -67,7 +77,7 @@ class Explains:
     def heads(self, written: Written, kind: AttentionKind) -> HeadsRecord:
         """Every head of every layer at a glance, those that look at the text compared with gradients."""
         pair = self.pair(written)
-        return heads(pair, kind, None if kind == "decoder" else saliency(pair, 0, len(pair.target_ids)))
+        return heads(pair, kind, None if kind == "decoder" else self._saliency_of(pair))
 
     def stretches(self, written: Written) -> tuple[Stretch, ...]:
         """Parts of the output that `why` may be asked about."""
@@ -76,6 +86,10 @@ class Explains:
     def why(self, written: Written, stretch: Stretch) -> Iterator[AblationStep | Attribution]:
         """What each method says of why a stretch was written; between them, how far the slow one is."""
         return why(self.pair(written), stretch.first, stretch.last)
+
+    def provenance(self, written: Written, quoted: bool) -> Provenance:
+        """The sentences of the text that each sentence of the output leans on, or, where it is `quoted`, is."""
+        return provenance_of(self.pair(written), quoted)
 
     def choices(self, written: Written) -> tuple[Choice, ...]:
         """How sure the model was of each token, and what else it weighed."""

@@ -83,6 +83,8 @@ def pair_of(writer: Writer, written: Written) -> Pair:
         raise InputError(
             f"This model writes at most {room:,} tokens, and the output has {len(written.target_ids):,}. Shorten it."
         )
+    if not all(0 <= token_id < writer.model.config.decoder.vocab_size for token_id in written.target_ids):
+        raise InputError("This output is not from this model’s vocabulary. Let the model write it anew.")
     source = writer.source(written.task, written.text)
     return Pair(writer, written.task, source, tuple(written.target_ids), writer.start_id(written.task))
 

@@ -85,8 +85,11 @@ def quotable(text: str) -> list[Sentence]:
 
 def plain_sentences(text: str) -> list[Sentence]:
     """The sentences of running text, each where it stands first."""
-    first = {sentence.text: sentence for sentence in reversed(sentences_of(text)) if is_plain(sentence.text)}
-    return list(first.values())[::-1]
+    first: dict[str, Sentence] = {}
+    for sentence in sentences_of(text):
+        if is_plain(sentence.text):
+            first.setdefault(sentence.text, sentence)
+    return list(first.values())
 
 
 def is_plain(sentence: str) -> bool:

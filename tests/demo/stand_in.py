@@ -13,8 +13,8 @@ from seq2seq.tasks import TASKS, Generated, InputError, Section, TokenCount
 from seq2seq.tasks.cost import MEASURED_LENGTHS, Machine
 from seq2seq.tasks.mass import LayersRead
 from seq2seq.tasks.results import Reading
-from seq2seq.tasks.sections import sections
-from seq2seq.trace import Answer, AttentionRecord, BlockMass, Span, Timing, Token
+from seq2seq.tasks.sections import sections, sentences_of
+from seq2seq.trace import Answer, AttentionRecord, BlockMass, Leaning, Provenance, Span, Timing, Token
 
 OUTPUTS = {
     "fuse": "The old harbour bridge in Skarvik was closed on 3 March because engineers had found cracks.",
@@ -99,6 +99,17 @@ class StandInEngine:
         weights = np.exp(logits + 6 * same)
         weights = (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
         return AttentionRecord(kind, layer, weights, targets, sources, target_text, source_text)
+
+    def provenance(self, written, quoted):
+        """All of it leans on the first sentence, and a little on the last."""
+        time.sleep(self.seconds_per_token)
+        self.steps += 1
+        if "explode" in written.text:
+            raise RuntimeError("the secret inside")
+        sources = tuple(Token(each.text, each.start, each.end) for each in sentences_of(written.text))
+        output = OUTPUTS[written.task]
+        leaning = Leaning(Token(output, 0, len(output)), ((sources[0], 0.8), (sources[-1], 0.2)))
+        return Provenance("quoted" if quoted else "ablation", (leaning,), sources, written.text)
 
     def encoders(self):
         return self.models("summarize")

@@ -7,7 +7,18 @@ import gradio as gr
 import pytest
 
 from demo import wording
-from demo.handlers import MEAN_HEAD, Handlers, begin, begin_shorter, end, explain, open_document, redraw, result
+from demo.handlers import (
+    MEAN_HEAD,
+    Handlers,
+    begin,
+    begin_shorter,
+    end,
+    explain,
+    no_provenance,
+    open_document,
+    redraw,
+    result,
+)
 from demo.setting_fields import FIELDS
 from seq2seq.tasks import Generated, InputError, Section
 from tests.demo.stand_in import OUTPUTS
@@ -203,6 +214,64 @@ def test_no_run_hides_the_pictures(handlers, engine):
     assert not visible["visible"]
     assert (record, view, table) == (None, {}, "")
     assert engine.looks == []
+
+
+def finished_summary(handlers, text):
+    *_, (_, run) = handlers.generate("summarize", text, None, "automatic", False, *EMPTY)
+    return run
+
+
+def test_where_a_summary_comes_from_is_shown_section_by_section(handlers):
+    run = finished_summary(handlers, LONG)
+    shown = list(handlers.provenance(run))
+    assert all(frame["visible"] for frame, _ in shown)
+    views = [view for _, view in shown]
+    assert [len(view["sections"]) for view in views] == [0, 1, 2, 3]
+    assert [view["running"] for view in views] == [
+        *(f"Looking for the sources, section {number} of 3…" for number in (1, 2, 3)),
+        "",
+    ]
+    assert [view["says"] for view in views] == ["", *[wording.PROVENANCE_NOTES["ablation"]] * 3]
+    text = "".join(before + words for section in views[-1]["sections"] for before, words in section["source"])
+    assert "".join(text.split()) == "".join(LONG.split())
+
+
+def test_how_it_was_found_follows_what_was_quoted_in_each_section(handlers):
+    run = finished_summary(handlers, LONG)
+    first, *others = run.sections
+    mixed = replace(run, sections=(replace(first, quoted=True), *others))
+    *_, (_, view) = handlers.provenance(mixed)
+    assert view["says"] == f"{wording.PROVENANCE_NOTES['quoted']} {wording.PROVENANCE_NOTES['ablation']}"
+
+
+def test_a_text_of_one_section_has_no_count_of_them(handlers):
+    (_, first), (_, last) = handlers.provenance(finished_summary(handlers, "Rain fell. The river rose."))
+    assert (first["running"], last["running"]) == ("Looking for the sources…", "")
+    assert len(last["sections"]) == 1
+
+
+def test_whoever_leaves_stops_the_looking(handlers, engine):
+    looking = handlers.provenance(finished_summary(handlers, LONG))
+    next(looking)
+    next(looking)
+    before = engine.steps
+    looking.close()
+    assert engine.steps == before
+
+
+def test_without_a_run_nothing_is_said_to_come_from_anywhere(handlers, engine):
+    assert list(handlers.provenance(None)) == [no_provenance()]
+    frame, view = no_provenance()
+    assert (frame["visible"], view, engine.steps) == (False, {}, 0)
+
+
+def test_what_goes_wrong_on_the_way_is_told_beside_what_was_found(handlers, caplog):
+    run = finished_summary(handlers, LONG)
+    broken = replace(run, sections=(run.sections[0], replace(run.sections[1], source_text="Please explode.")))
+    *_, (frame, view) = handlers.provenance(broken)
+    assert frame["visible"]
+    assert (len(view["sections"]), view["running"], view["problem"]) == (1, "", wording.APOLOGY)
+    assert "the secret inside" in caplog.text
 
 
 def test_an_error_behind_a_picture_reaches_the_page_as_a_plain_notice(handlers, engine, monkeypatch):

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 from gradio_client import Client
 
+from demo import wording
 from demo.examples import examples
-from demo.handlers import selected, telling_layer
+from demo.handlers import Handlers, selected, telling_layer
 from demo.layout import ENDPOINTS
+from demo.setting_fields import FIELDS
 from seq2seq.engine import Engine, EngineSettings, View
 from seq2seq.trace import AttentionRecord
 from tests.serving import serve
@@ -75,3 +77,23 @@ def test_a_reader_meets_no_marks_until_they_are_asked_for(engine):
     everything = selected(record, "everything")
     assert everything.targets[-1].text == "</s>"
     assert not any("▁" in token.text for token in everything.sources)
+
+
+@pytest.mark.parametrize(("chosen", "method"), [("automatic", "quoted"), ("own", "ablation")])
+def test_a_summary_is_traced_to_the_sentences_of_its_text(engine, chosen, method):
+    handlers, text = Handlers(engine), examples("summarize")["A night train"]
+    *_, (result, run) = handlers.generate("summarize", text, None, chosen, False, *[""] * len(FIELDS))
+    *_, (frame, view) = handlers.provenance(run)
+    assert frame["visible"]
+    assert view["says"] == wording.PROVENANCE_NOTES[method]
+    [section] = view["sections"]
+    assert " ".join(sentence["text"] for sentence in section["sentences"]) == result["text"]
+    for sentence in section["sentences"]:
+        best = section["source"][sentence["sources"][0]["number"] - 1][1]
+        assert shared_words(sentence["text"], best) > 0.6
+
+
+def shared_words(text: str, source: str) -> float:
+    """The share of the text's words that the source has too."""
+    words, known = ({plain(word) for word in each.split()} for each in (text, source))
+    return len(words & known) / len(words)

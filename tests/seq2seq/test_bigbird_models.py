@@ -88,6 +88,12 @@ def scale_heads(stack, attention, head_mask):
         projection.weight.mul_(scales.repeat_interleave(projection.in_features // HEADS))
 
 
+def test_new_weights_are_as_wide_as_the_configuration_says():
+    model = BigBirdPegasusModel(BigBirdPegasusConfig(**PEGASUS_SHAPE, init_std=0.5))
+    drawn = [weight for name, weight in model.named_parameters() if weight.dim() > 1]
+    assert torch.cat([weight.flatten() for weight in drawn]).std().item() == pytest.approx(0.5, rel=0.05)
+
+
 @pytest.mark.parametrize("length", [SHORT, LONG])
 @pytest.mark.parametrize("head_mask", HEAD_MASKS.values(), ids=HEAD_MASKS)
 @torch.no_grad()

@@ -212,6 +212,14 @@ def test_a_summary_grows_slower_than_its_text():
     assert fair_length(4000) == 253
 
 
+def test_a_sentence_that_is_repeated_stands_where_it_is_first():
+    first, second = (f"The {name} river rose by a foot in a day." for name in ("Lenz", "Holm"))
+    assert [(each.text, each.start) for each in plain_sentences(f"{first} {second} {first}")] == [
+        (first, 0),
+        (second, len(first) + 1),
+    ]
+
+
 def test_headings_lists_and_questions_are_no_plain_sentences():
     assert all(map(is_plain, SENTENCES))
     others = [

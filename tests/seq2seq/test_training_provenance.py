@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from seq2seq.tasks.sections import sentences_of
 from seq2seq.trace import Leaning, Token
 from seq2seq.training import provenance as module
-from seq2seq.training.provenance import drawn, is_right, measure, thinned
+from seq2seq.training.provenance import Extract, drawn, is_right, joined, measure, single, thinned
 
 NAMES = ("Anna", "Berta", "Clara", "Dora", "Erna", "Frida")
 TEXTS = [" ".join(f"{name} opened {count} small shops in the old town." for name in NAMES) for count in range(8)]
@@ -28,8 +29,12 @@ def data(tmp_path) -> Path:
     return tmp_path
 
 
+def extracts_of(data: Path, limit: int) -> list[Extract]:
+    return list(drawn(single(data), limit, Random(0)))
+
+
 def test_two_sentences_of_a_text_are_drawn_in_its_order(data):
-    extracts = list(drawn(data, limit=5))
+    extracts = extracts_of(data, 5)
     assert len({extract.text for extract in extracts}) == 5
     for extract in extracts:
         first, second = extract.drawn
@@ -39,11 +44,26 @@ def test_two_sentences_of_a_text_are_drawn_in_its_order(data):
 
 
 def test_the_same_are_drawn_each_time(data):
-    assert list(drawn(data, limit=4)) == list(drawn(data, limit=4))
+    assert extracts_of(data, 4) == extracts_of(data, 4)
 
 
 def test_texts_of_few_or_no_plain_sentences_are_left_out(data):
-    assert {extract.text for extract in drawn(data, limit=99)} == set(TEXTS)
+    assert {extract.text for extract in extracts_of(data, 99)} == set(TEXTS)
+
+
+class Counting:
+    """A writer to whom each word is a token."""
+
+    def num_tokens(self, task: str, text: str) -> int:
+        return len(text.split())
+
+
+def test_texts_are_joined_until_they_are_as_long_as_they_may_be(data):
+    length = len(TEXTS[0].split())
+    long = joined(Counting(), single(data), 3, 4 * length + 1, Random(0))
+    assert [len(text.split()) for text in long] == [4 * length] * 3
+    assert set("\n\n".join(long).split("\n\n")) <= set(TEXTS)
+    assert long[0] != long[1]
 
 
 def test_every_third_word_is_left_out_but_not_the_end():
@@ -66,7 +86,7 @@ def test_methods_are_compared_on_the_same_sentences(data, monkeypatch):
     monkeypatch.setattr(module, "pair_of", lambda writer, written: written)
     monkeypatch.setattr(module, "provenance", told)
     report = measure(None, data, limit=6)
-    hits = sum(extract.drawn[0].start == 0 for extract in drawn(data, limit=6))
+    hits = sum(extract.drawn[0].start == 0 for extract in extracts_of(data, 6))
     assert report["texts"] == 6
     assert report["first is right by chance %"] == pytest.approx(100 / len(NAMES))
     for condition in ("as they stand", "every third word left out"):

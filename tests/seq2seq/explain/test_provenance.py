@@ -11,9 +11,9 @@ import torch
 from seq2seq.explain import provenance as module
 from seq2seq.explain.ablation import masked_ablation
 from seq2seq.explain.pair import forced, pair_of
-from seq2seq.explain.provenance import provenance, strongest
+from seq2seq.explain.provenance import BEST_UP_TO, method_for, provenance, provenance_of, strongest
 from seq2seq.explain.saliency import saliency
-from seq2seq.trace import Token
+from seq2seq.trace import Leaning, Token
 
 TEXT = "Anna Lind moved to Oslo. She opened a small bakery. Rain fell all night."
 SENTENCES = [Token("Anna Lind moved to Oslo.", 0, 25), Token("She opened a small bakery.", 25, 52),
@@ -33,13 +33,17 @@ def inside(tokens, piece):
 
 
 def attention_sums(made, told):
-    """Of the last layer, as the model itself reports it."""
+    """Of the head that looks most at one sentence, as the model itself reports it."""
     with torch.no_grad():
         output = made.model(
             input_ids=made.input_ids, decoder_input_ids=made.decoder_input_ids, output_attentions=True, use_cache=False
         )
-    looked = output.cross_attentions[-1][0].mean(dim=0)[inside(made.targets, told)].mean(dim=0)
-    return [looked[inside(made.source.tokens, piece)].sum().item() for piece in SENTENCES]
+    heads = [
+        [head[inside(made.source.tokens, piece)].sum().item() for piece in SENTENCES]
+        for layer in output.cross_attentions
+        for head in layer[0][:, inside(made.targets, told)].mean(dim=1)
+    ]
+    return max(heads, key=max)
 
 
 def gradient_sums(made, told):
@@ -104,3 +108,60 @@ def test_a_method_that_does_not_say_it_is_refused(writer):
     made = pair_of(writer, forced(writer, "summarize", TEXT, OUTPUT))
     with pytest.raises(ValueError, match="by attention, gradient, ablation; got 'integrated_gradients'"):
         provenance(made, "integrated_gradients")
+
+
+def quoting(writer, text, output):
+    return pair_of(writer, forced(writer, "summarize", text, output))
+
+
+def untold(monkeypatch):
+    """Nobody may ask the model."""
+    monkeypatch.setattr(module, "WEIGHINGS", {})
+
+
+@pytest.mark.parametrize("model", ["writer", "summarizing"])
+def test_of_a_quote_is_told_where_it_stands_and_no_model_is_asked(request, model, monkeypatch):
+    untold(monkeypatch)
+    first, _, last = SENTENCES
+    found = provenance_of(quoting(request.getfixturevalue(model), TEXT, f"{first.text} {last.text}"), quoted=True)
+    assert (found.method, found.sources, found.source_text) == ("quoted", tuple(SENTENCES), TEXT)
+    assert found.leanings == (
+        Leaning(Token(first.text, 0, 24), ((first, 1.0),)),
+        Leaning(Token(last.text, 25, 45), ((last, 1.0),)),
+    )
+
+
+def test_of_equal_sentences_each_is_told_once_in_their_order(writer, monkeypatch):
+    untold(monkeypatch)
+    text = "Rain fell. Anna moved. Rain fell. Rain fell."
+    leanings = provenance_of(quoting(writer, text, "Rain fell. Rain fell. Anna moved."), quoted=True).leanings
+    assert [source.start for leaning in leanings for source, _ in leaning.sources] == [0, 23, 11]
+
+
+def test_a_quote_is_found_where_its_sentences_alone_would_be_read_otherwise(writer, monkeypatch):
+    """Two headings, side by side, are one sentence; and the longer of two that fit is meant."""
+    untold(monkeypatch)
+    text = "The town\n\nThe town of Holm\n\nRain fell."
+    leanings = provenance_of(quoting(writer, text, "The town of Holm Rain fell."), quoted=True).leanings
+    assert [leaning.sentence.text for leaning in leanings] == ["The town of Holm", "Rain fell."]
+
+
+@pytest.mark.parametrize("output", ["Anna Lind moved.", "Rain fell all night. And day.", "Rain fell all nights."])
+def test_what_is_no_quote_after_all_is_asked_of_the_model(writer, output):
+    made = quoting(writer, TEXT, output)
+    found = provenance_of(made, quoted=True)
+    assert (found.method, found.leanings) == ("ablation", provenance(made))
+
+
+def test_a_copy_that_the_model_wrote_is_no_quote(writer):
+    made = quoting(writer, TEXT, SENTENCES[0].text)
+    found = provenance_of(made, quoted=False)
+    assert (found.method, found.leanings, found.sources) == ("ablation", provenance(made), tuple(SENTENCES))
+
+
+def test_the_best_method_is_asked_unless_the_source_is_long(writer, monkeypatch):
+    assert [method_for(length) for length in (BEST_UP_TO, BEST_UP_TO + 1)] == ["ablation", "attention"]
+    made = quoting(writer, TEXT, OUTPUT)
+    monkeypatch.setattr(module, "BEST_UP_TO", len(made.source.input_ids) - 1)
+    found = provenance_of(made, quoted=False)
+    assert (found.method, found.leanings) == ("attention", provenance(made, "attention"))
