@@ -73,10 +73,12 @@ def warm_start_answering(
 def warm_start_pegasus(
     bert: BertModel, embeddings: Tensor, dropout: float, max_position_embeddings: int, num_layers: tuple[int, int]
 ) -> BigBirdPegasusForConditionalGeneration:
-    """A BigBird-Pegasus with as many of BERT's layers in its encoder and in its decoder, spread evenly over BERT's.
+    """A BigBird-Pegasus with as many of BERT's layers in its encoder and in its decoder, spread evenly over all but its
+    last, which is there to be averaged into one vector a text.
 
     Its blocks norm before each part and BERT's after: what came out of BERT's last norm went into the next part, so
-    that norm stands before that part here. Only the sums beside the parts, which BERT norms too, are new to it.
+    that norm stands before that part here. The sums beside the parts, which BERT norms too, begin as large as there
+    (`gain`): else what a layer adds would drown which word it is.
     """
     shape, (encoder_layers, decoder_layers) = bert.config, num_layers
     model = BigBirdPegasusForConditionalGeneration(
@@ -97,14 +99,25 @@ def warm_start_pegasus(
         )
     )
     weights = with_positions(without_token_types(stack_weights(bert, embeddings)), max_position_embeddings)
-    weights["embeddings.word.weight"] = embeddings / model.config.encoder.embedding_scale
+    larger = gain(weights)
+    of_words = larger / model.config.encoder.embedding_scale
+    weights["embeddings.word.weight"] = of_words * embeddings
+    weights["embeddings.position.weight"] = larger * weights["embeddings.position.weight"]
     for stack, count in ((model.model.encoder, encoder_layers), (model.model.decoder, decoder_layers)):
-        copy_layers(normed_before(weights, spread(count, shape.num_hidden_layers)), stack)
+        copy_layers(normed_before(weights, spread(count, shape.num_hidden_layers - 1)), stack)
     start_across_as_within(model.model.decoder)
-    with torch.no_grad():  # the head shares the embeddings, which are small before their scale: without it all is alike
+    with torch.no_grad():  # the head shares the embeddings of words
         for part in model.model.decoder.last_norm.parameters():
-            part *= model.config.encoder.embedding_scale
+            part /= of_words
     return model
+
+
+def gain(weights: dict[str, Tensor]) -> float:
+    """How many times as large BERT's embeddings are after their norm, on average over words at the first place."""
+    raw = weights["embeddings.word.weight"] + weights["embeddings.position.weight"][0]
+    norm = weights["embeddings.norm.weight"], weights["embeddings.norm.bias"]
+    normed = torch.nn.functional.layer_norm(raw, raw.shape[-1:], *norm)
+    return (normed.std(dim=-1).mean() / raw.std(dim=-1).mean()).item()
 
 
 def spread(count: int, total: int) -> list[int]:

@@ -186,8 +186,16 @@ def test_a_long_encoder_reads_short_texts_as_before_and_long_ones_too(model, tmp
     assert torch.equal(loaded(**inputs).logits, longer(**inputs).logits)
 
 
-def test_a_pegasus_begins_with_berts_parts_each_behind_the_norm_before_it(model):
-    bert = model[0].eval()
+@pytest.fixture
+def bert() -> BertModel:
+    """Of three layers, the last of which a Pegasus leaves out."""
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=len(OLD_WORDS), hidden_size=16, num_hidden_layers=3, num_attention_heads=2,
+                        intermediate_size=32, max_position_embeddings=32)  # fmt: skip
+    return BertModel(config).eval()
+
+
+def test_a_pegasus_begins_with_berts_parts_each_behind_the_norm_before_it(bert):
     pegasus = warm_start_pegasus(bert, torch.randn(40, 16), 0.0, 96, num_layers=(2, 1)).eval()
     ours, theirs = pegasus.model.encoder.layers, bert.layers
     normed = bert.embeddings.norm(torch.randn(2, 5, 16))
@@ -196,14 +204,26 @@ def test_a_pegasus_begins_with_berts_parts_each_behind_the_norm_before_it(model)
     assert torch.equal(ours[1].self_attention_norm.weight, theirs[0].feed_forward_norm.weight)
     assert torch.equal(ours[1].feed_forward_norm.weight, theirs[1].self_attention_norm.weight)
     assert torch.equal(pegasus.model.encoder.last_norm.bias, theirs[1].feed_forward_norm.bias)
-    scale = pegasus.config.encoder.embedding_scale
-    assert scale == 4
-    words, states = pegasus.get_input_embeddings().weight, torch.randn(3, 16)
-    plain = bert.layers[0].feed_forward_norm(states) @ (scale * words).T  # what BERT's own states would be read off by
-    assert torch.allclose(pegasus.get_output_embeddings()(pegasus.model.decoder.last_norm(states)), plain, atol=1e-4)
     across = pegasus.model.decoder.layers[0].cross_attention
     assert torch.equal(across.key.weight, theirs[0].self_attention.key.weight)
     assert pegasus(input_ids=torch.randint(4, 40, (1, 90)), labels=torch.randint(4, 40, (1, 5))).loss < 20
+
+
+def test_a_pegasus_begins_with_states_as_large_as_berts_and_reads_words_off_them_alike(bert):
+    embeddings = 0.05 * torch.randn(40, 16)
+    pegasus = warm_start_pegasus(bert, embeddings, 0.0, 96, num_layers=(2, 1)).eval()
+    encoder = pegasus.model.encoder
+    assert encoder.config.embedding_scale == 4
+    words = encoder.config.embedding_scale * encoder.embeddings.word.weight
+    sums = words + encoder.embeddings.position.weight[0]
+    assert torch.allclose(bert.embeddings.norm(sums), bert.embeddings.norm(
+        embeddings + bert.embeddings.position.weight[0] + bert.embeddings.token_type.weight[0]), atol=1e-4)  # fmt: skip
+    assert sums.std(dim=-1).mean().item() == pytest.approx(
+        bert.embeddings.norm(sums).std(dim=-1).mean().item(), rel=1e-2
+    )
+    states = torch.randn(3, 16)
+    read_off = pegasus.get_output_embeddings()(pegasus.model.decoder.last_norm(states))
+    assert torch.allclose(read_off, bert.layers[0].feed_forward_norm(states) @ embeddings.T, atol=1e-4)
 
 
 @pytest.mark.parametrize(("count", "layers"), [(1, [0]), (2, [0, 5]), (4, [0, 2, 3, 5]), (6, [0, 1, 2, 3, 4, 5])])
