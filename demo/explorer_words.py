@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from textwrap import shorten
 from typing import Literal
 
+from components.palette import signed
 from seq2seq.engine import View
 from seq2seq.explain.ablation import AblationStep
 from seq2seq.explain.grain import Grain
 from seq2seq.explain.why import LONGEST_INTEGRATED
+from seq2seq.tasks import GenerationSettings
 from seq2seq.trace import AttentionKind, Attribution, Combination, Method, Rewriting, Token
 
 Format = Literal["PNG", "SVG", "HTML", "CSV", "JSON"]  # of a map to take along
@@ -42,8 +45,7 @@ COMBINATION_CHOICES: list[tuple[str, Combination]] = [
     ("All layers: rolled out", "rollout"),
     ("All layers: their mean", "all layers"),
 ]
-HEADS_LABEL = "Heads"
-HEADS_NOTE = "None chosen: all"
+HEADS_LABEL = "Heads (all, if none is chosen)"
 TOGETHER_LABEL = "Several heads"
 TOGETHER_CHOICES = [("Their mean", False), ("The largest", True)]
 GRAIN_LABEL = "By"
@@ -57,6 +59,19 @@ SCALE_LABEL = "Ink"
 SCALE_CHOICES = [("Grows with the weight", False), ("With its logarithm", True)]
 EXPORT_LABEL = "Download"
 EXPORTS: tuple[Format, ...] = Format.__args__
+LINK_LABEL = "Link to this view"
+LINK_WITH_TEXT = "Whoever has the link can read the text: it is part of it."
+LINK_WITH_HASH = (
+    "The text is too long for a link. This server keeps it in memory, for whoever has the link, until it restarts or "
+    "other long texts take its place."
+)
+LINKED = "From a link: looked at as if the model had written it"
+TEXT_GONE = (
+    "This link’s text is not on this server any more: long texts are kept until it restarts. Paste the text, and "
+    "press Look."
+)
+BROKEN_LINK = "This link is not whole, or not one of this page’s. Ask for it anew, or paste a text, and press Look."
+NO_SUCH_PART = "The text has no such sentence."
 CAVEAT = (
     "Attention says where a layer looked. It does not say why a word was chosen: what was looked at may not have "
     "mattered, and what mattered may have come by another layer."
@@ -99,6 +114,16 @@ MUTE_KIND_LABEL = "Of which attention"
 MUTE_LAYERS_LABEL = "In which layers"
 MUTE_HEADS_LABEL = "Which heads"
 MUTE_LABEL = "Write without them"
+RUNS_TAB = "Two runs"
+RUNS_LEAD = (
+    "Keep a run, then look at another: of another model, with other settings, on another text. Both are drawn here as "
+    "chosen under “Where it looked”."
+)
+KEEP_LABEL = "Keep this run"
+NOTHING_KEPT = "There is no run to keep yet."
+RUNS = ("Kept", "This one")
+FACTS = ("Task", "Model", "Settings", "Text", "Output", "Log-probability", "Perplexity")
+DIFFERENCE_TITLE = "The output, from the kept one to this one"
 WENT_ON = "With the word that you chose"
 NO_HEADS = "No heads are chosen. Choose layers, and heads in them."
 WHOLE_OUTPUT = "All of it"
@@ -112,6 +137,32 @@ BEAMS_LEAD = (
 def no_such_value(name: str, given: object, known: Sequence[str | None]) -> str:
     """For a program that asked for something that there is not."""
     return f"There is no {name} “{given}”. Choose one of: {', '.join(each for each in known if each)}."
+
+
+def beginning(text: str) -> str:
+    return shorten(text, PART_CHARACTERS, placeholder="…")
+
+
+def kept(output: str) -> str:
+    """A run was kept."""
+    return f"Kept: “{beginning(output)}” Look at another, and both are shown here."
+
+
+def text_fact(text: str) -> str:
+    """A text by its length and its first words."""
+    return f"{len(text.split()):,} words: “{beginning(text)}”"
+
+
+def settings_fact(settings: GenerationSettings) -> str:
+    """Those that a visitor chose."""
+    chosen = [(name, value) for name, value in asdict(settings).items() if value is not None]
+    named = [f"{name.replace('_', ' ')} {value}" for name, value in chosen if name != "seed" or settings.do_sample]
+    return ", ".join(named) or "the model’s own"
+
+
+def link_note(has_text: bool) -> str:
+    """Where the text of a link is."""
+    return LINK_WITH_TEXT if has_text else LINK_WITH_HASH
 
 
 def layer_choices(num_layers: int) -> list[tuple[str, int | Combination]]:
@@ -142,13 +193,13 @@ def head_choices(num_heads: int) -> list[tuple[str, int]]:
 
 def part_choices(sentences: Sequence[Token]) -> list[tuple[str, int]]:
     """The whole text, and each of its sentences by its number and its first words."""
-    named = (shorten(sentence.text, PART_CHARACTERS, placeholder="…") for sentence in sentences)
+    named = (beginning(sentence.text) for sentence in sentences)
     return [(WHOLE_TEXT, -1), *((f"{number + 1} · {words}", number) for number, words in enumerate(named))]
 
 
 def stretch_choices(stretches: Sequence[Token]) -> list[tuple[str, int]]:
     """Parts of the output, by their words."""
-    return [(shorten(stretch.text, PART_CHARACTERS, placeholder="…"), place) for place, stretch in enumerate(stretches)]
+    return [(beginning(stretch.text), place) for place, stretch in enumerate(stretches)]
 
 
 def rewritten(rewriting: Rewriting) -> str:
@@ -157,9 +208,14 @@ def rewritten(rewriting: Rewriting) -> str:
     same = "Nothing changed in the output. " if rewriting.before == rewriting.after else ""
     verb = "fell" if fall >= 0 else "rose"
     return (
-        f"{same}Without {len(rewriting.muted):,} heads, the log-probability of the first output {verb} by "
-        f"{abs(fall):.2f} nats, from {rewriting.log_probability_before:.2f} to {rewriting.log_probability_after:.2f}."
+        f"{same}Without {counted_heads(len(rewriting.muted))}, the log-probability of the first output {verb} by "
+        f"{abs(fall):.2f} nats, from {signed(rewriting.log_probability_before)} to "
+        f"{signed(rewriting.log_probability_after)}."
     )
+
+
+def counted_heads(count: int) -> str:
+    return "1 head" if count == 1 else f"{count:,} heads"
 
 
 def note_on_map(wanted: View, got: View) -> str:

@@ -37,7 +37,8 @@ def build(engine: Engine) -> gr.Blocks:
             if "answer" in skills:
                 answer_tab(handlers)
             if writing:
-                attention_tab(engine, handlers.count, tabs, [(panel.attention, panel.finished) for panel in writing])
+                results = [(panel.attention, panel.finished) for panel in writing]
+                attention_tab(demo, engine, handlers.count, tabs, results)
             pattern_tab(engine)
             models_tab(engine)
         for task in filter(skills.__contains__, ENDPOINTS):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import gradio as gr
 import plotly.graph_objects as go
@@ -22,16 +21,16 @@ from components.why_view import why_view
 from demo import explorer_words, wording
 from demo.files import script, stylesheet
 from demo.handlers import Run, buttons, chosen_card, explain, in_plain_words, result
+from demo.links import WHOLE, KeptTexts, Look, Marks, has_text, link_of, read_link
 from seq2seq.engine import Engine, View
 from seq2seq.explain.grain import Grain
 from seq2seq.explain.stretches import Stretch
-from seq2seq.tasks import InputError, Task, Written
+from seq2seq.tasks import TASKS, GenerationSettings, InputError, Task, Written
 from seq2seq.tasks.differing import differing
 from seq2seq.trace import AttentionKind, AttentionRecord, Attribution, Combination, Token
 
+AUTOMATIC = GenerationSettings()
 MOST_CELLS = 100_000  # of a map: about a megabyte on its way to the page
-WHOLE = -1  # the value of the choice "all of the text"
-Marks = Literal["hidden", "shown", "left out"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +43,8 @@ class Explored:
     stretches: tuple[Stretch, ...]  # of the output
     num_layers: int  # of the decoder
     num_encoder_layers: int
+    look: Look  # the first one at it
+    settings: GenerationSettings  # that it was written with, as far as they are known
 
     def layers(self, kind: AttentionKind) -> int:
         return self.num_encoder_layers if kind == "encoder" else self.num_layers
@@ -68,12 +69,12 @@ def begin_why() -> tuple:
 
 
 def draw(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, log: bool) -> tuple:
-    """A note, two linked texts, a heat map and a table of a record that is there already."""
+    """A note, two linked texts, a heat map and a table of a record that is there already, and no link to it yet."""
     with in_plain_words():
         if seen is None:
-            return "", {}, go.Figure(), ""
+            return "", {}, go.Figure(), "", {}
         record = shown_of(seen, heads, largest, marks)
-        return seen.note, token_view(record), heatmap(record, log=log), links_table(record)
+        return seen.note, token_view(record), heatmap(record, log=log), links_table(record), {}
 
 
 def exported(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, form: explorer_words.Format) -> dict:
@@ -87,9 +88,14 @@ def exported(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, f
             "SVG": ("image/svg+xml", lambda: as_svg(record, None)),
             "CSV": ("text/csv", lambda: as_csv(record, None)),
             "JSON": ("application/json", lambda: as_json(record, None)),
-            "HTML": ("text/html", lambda: as_html(record, None, script("token_view"), stylesheet("page"))),
+            "HTML": ("text/html", lambda: as_html(record, None, script("token_view"), stylesheet("token_view"))),
         }[form]
         return {"filename": f"gloss-attention.{form.lower()}", "mime": mime, "text": text()}
+
+
+def look_of(kind, layer, heads, grain, part, largest, marks, log) -> Look:
+    """The look that a form's values are."""
+    return Look(kind, layer, tuple(heads), grain, part, largest, marks, log)
 
 
 def shown_of(seen: Seen, heads: list[int], largest: bool, marks: Marks) -> AttentionRecord:
@@ -110,11 +116,55 @@ class Looking:
 
     def __init__(self, engine: Engine):
         self.engine = engine
+        self.kept_texts = KeptTexts()
 
-    def explored(self, written: Written, text: str) -> Explored:
+    def explored(
+        self, written: Written, text: str, look: Look | None = None, settings: GenerationSettings = AUTOMATIC
+    ) -> Explored:
         card = chosen_card(self.engine, written.task, written.model)
-        sentences, stretches = self.engine.sentences(written), self.engine.stretches(written)
-        return Explored(written, text, sentences, stretches, card.num_layers, card.num_encoder_layers)
+        return Explored(
+            written,
+            text,
+            self.engine.sentences(written),
+            self.engine.stretches(written),
+            card.num_layers,
+            card.num_encoder_layers,
+            look or Look(layer=card.num_layers - 1),
+            settings,
+        )
+
+    def link(self, explored: Explored | None, *form) -> dict:
+        """The query of a link to what is shown, and a note on it; `form` are the values of Look, in order."""
+        if explored is None:
+            return {}
+        query = link_of(explored.written, look_of(*form), self.kept_texts)
+        return {"query": query, "note": explorer_words.link_note(has_text(query))}
+
+    def arrive(self, request: gr.Request) -> tuple:
+        """The page was opened: by a link, it begins with the form of the tab filled in, and what is to be followed."""
+        untouched = [gr.skip()] * 6
+        try:
+            linked = read_link(dict(request.query_params), self.kept_texts)
+            if linked is None:
+                return *untouched, None
+            written, _ = linked
+            card = chosen_card(self.engine, written.task, written.model)
+            models = gr.update(**self.model_options(written.task, card.name))
+            shown = result(written.task, running=True)
+            return gr.update(selected="attention"), written.task, written.text, "", models, shown, linked
+        except Exception as error:
+            return gr.update(selected="attention"), *untouched[:4], result(TASKS[0], problem=explain(error)), None
+
+    def follow(self, linked: tuple[Written, Look] | None) -> tuple:
+        """What the page was opened with: the result, and what is taken apart."""
+        if linked is None:
+            return gr.skip(), gr.skip()
+        written, look = linked
+        try:
+            text = self.engine.written_text(written)
+            return result(written.task, text, notes=[explorer_words.LINKED]), self.explored(written, text, look)
+        except Exception as error:
+            return result(written.task, problem=explain(error)), None
 
     def take(self, run: Run | None, section: int | None) -> tuple:
         """A result of another tab: what is taken apart, the tab to show, and what form and result show of it."""
@@ -122,7 +172,7 @@ class Looking:
             if run is None:
                 raise InputError(wording.RESULT_HINT)
             shown = run.sections[section or 0]
-            explored = self.explored(run.written(section or 0), shown.text)
+            explored = self.explored(run.written(section or 0), shown.text, settings=run.settings)
             notes = [explorer_words.TAKEN]
             return (
                 explored,
@@ -163,25 +213,34 @@ class Looking:
             yield result(task, so_far, problem=explain(error)), None
 
     def open(self, explored: Explored | None) -> tuple:
-        """The form of the map for what is taken apart, and its first record; nothing where nothing is."""
+        """For what is taken apart, the form of the map and its first record, and other forms; nothing where nothing is.
+
+        Of the map's form, the values of Look in order, but for those that need no choices.
+        """
         if explored is None:
-            return gr.update(visible=False), *[gr.skip()] * 11
-        layer = explored.num_layers - 1
-        seen = self.seen(explored, "cross", layer, "words", WHOLE)
-        return (
-            gr.update(visible=True),
-            "cross",
-            gr.update(choices=explorer_words.layer_choices(explored.num_layers), value=layer),
-            gr.update(choices=explorer_words.head_choices(seen.record.num_heads), value=[]),
-            gr.update(choices=explorer_words.part_choices(explored.sentences), value=WHOLE),
-            seen,
-            {},
-            gr.update(choices=explorer_words.stretch_choices([each.piece for each in explored.stretches]), value=0),
-            {},
-            gr.update(choices=explorer_words.layer_numbers(explored.num_layers), value=[]),
-            gr.update(choices=explorer_words.head_choices(seen.record.num_heads), value=[]),
-            {},
-        )
+            return gr.update(visible=False), *[gr.skip()] * 15
+        with in_plain_words():
+            look = explored.look
+            layers, heads, seen = self.see(explored, look.kind, look.layer, look.grain, look.part)
+            layer_numbers = explorer_words.layer_numbers(explored.num_layers)
+            return (
+                gr.update(visible=True),
+                look.kind,
+                layers,
+                heads | {"value": [head for head in look.heads if head < seen.record.num_heads]},
+                look.grain,
+                gr.update(choices=explorer_words.part_choices(explored.sentences), value=look.part),
+                look.largest,
+                look.marks,
+                look.log,
+                seen,
+                {},
+                gr.update(choices=explorer_words.stretch_choices([each.piece for each in explored.stretches]), value=0),
+                {},
+                gr.update(choices=layer_numbers, value=[]),
+                heads | {"value": []},
+                {},
+            )
 
     def see(
         self, explored: Explored | None, kind: AttentionKind, layer: int | Combination, grain: Grain, part: int
@@ -201,6 +260,8 @@ class Looking:
     def seen(self, explored: Explored, kind: AttentionKind, layer: int | Combination, grain: Grain, part: int) -> Seen:
         """The record, coarser where it would have more cells than fit."""
         with in_plain_words():
+            if part >= len(explored.sentences):
+                raise InputError(explorer_words.NO_SUCH_PART)
             within = None if part == WHOLE or kind == "decoder" else explored.sentences[part]
             rows = "words" if grain == "sentences" and kind != "encoder" else grain
             wanted = View(kind, layer, rows, grain, within if kind == "encoder" else None, within)

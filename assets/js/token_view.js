@@ -5,6 +5,9 @@ const TOP = 4; // how many of the strongest words the line above the texts names
 
 element.innerHTML = `
   <p class="tv-says" role="status"></p>
+  <label class="tv-share">Light up the words that carry
+    <input type="range" min="10" max="100" step="5" value="100"><output></output>
+  </label>
   <div class="tv-texts">
     <section><h4></h4><p class="tv-text" data-side="target" role="group"></p></section>
     <section><h4>Read</h4><p class="tv-text" data-side="source" role="group" aria-label="What the model read"></p></section>
@@ -14,6 +17,7 @@ const texts = {
   target: element.querySelector('[data-side="target"]'),
   source: element.querySelector('[data-side="source"]'),
 };
+const slider = element.querySelector(".tv-share input");
 const heading = element.querySelector("h4");
 const NAMES = { written: ["Written", "What the model wrote"], quoted: ["Quoted", "What was quoted"] }; // seen, read out
 const other = { target: "source", source: "target" };
@@ -33,7 +37,8 @@ function load() {
   for (const side of ["target", "source"]) texts[side].replaceChildren();
   says.textContent = "";
   const value = props.value;
-  if (!value || !value.weights) return;
+  element.classList.toggle("tv-empty", !value?.weights);
+  if (!value?.weights) return;
   record = { ...value, weights: Uint8Array.from(atob(value.weights), (character) => character.charCodeAt(0)) };
   for (const side of ["target", "source"]) write(side);
   name(NAMES[value.quoted ? "quoted" : "written"]);
@@ -78,6 +83,19 @@ function brightest(values, side) {
   return Math.max(1e-6, ...(real.length ? real : values));
 }
 
+// The fewest words that have the chosen share of the attention between them, as a list of whether each is one.
+function carriers(values) {
+  if (slider.value === slider.max) return values.map(() => true);
+  const carries = values.map(() => false);
+  let missing = (slider.value / slider.max) * values.reduce((sum, value) => sum + value, 0);
+  for (const index of values.map((_, index) => index).sort((a, b) => values[b] - values[a])) {
+    if (missing <= 1e-6) break;
+    carries[index] = true;
+    missing -= values[index];
+  }
+  return carries;
+}
+
 function light(at) {
   for (const side of ["target", "source"]) {
     for (const word of words[side]) {
@@ -88,8 +106,9 @@ function light(at) {
   if (at) {
     const values = weights(at);
     const most = brightest(values, other[at.side]);
+    const carries = carriers(values);
     words[other[at.side]].forEach((word, index) => {
-      word.style.setProperty("--weight", Math.min(1, values[index] / most).toFixed(3));
+      if (carries[index]) word.style.setProperty("--weight", Math.min(1, values[index] / most).toFixed(3));
     });
     words[at.side][at.index].classList.add("tv-here");
   }
@@ -109,7 +128,19 @@ function say(at) {
     .slice(0, TOP)
     .map(([value, index]) => `${record[other[at.side]][index][1]} ${Math.round(100 * value)}%`);
   const verb = at.side === "target" ? "looked at" : "was looked at for";
-  says.textContent = `“${record[at.side][at.index][1]}” ${verb} ${strongest.join(", ") || "nothing in particular"}`;
+  says.textContent =
+    `“${record[at.side][at.index][1]}” ${verb} ${strongest.join(", ") || "nothing in particular"}` + share(values);
+}
+
+function share(values) {
+  if (slider.value === slider.max) return "";
+  return `. ${carriers(values).filter(Boolean).length} of ${values.length} carry ${slider.value}%`;
+}
+
+function choose() {
+  const all = slider.value === slider.max;
+  element.querySelector(".tv-share output").textContent = all ? "all attention" : `${slider.value}% of it`;
+  if (record) light(shown);
 }
 
 // However many pointer events come, at most one repaint a frame.
@@ -166,5 +197,8 @@ element.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+slider.addEventListener("input", choose);
+
 watch("value", load);
+choose();
 load();

@@ -10,13 +10,16 @@ from gradio.components import Component
 
 from demo import explorer_words as words
 from demo import wording
+from demo.comparing import Comparing
 from demo.handlers import end, result
-from demo.looking import WHOLE, Looking, begin_look, begin_why, draw, exported
+from demo.looking import Looking, begin_look, begin_why
 from demo.stopping import stoppable
 from demo.tabs.attention_panel import AttentionPanel
-from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
+from demo.tabs.compare_panel import compare_panel, wire_compare
+from demo.tabs.events import FORM_EVENT, MODEL_EVENT, PAGE_EVENT
+from demo.tabs.map_panel import map_panel, wire_map
 from demo.tabs.text_box import TextBox, run_buttons, text_box, wire_text_box
-from demo.tabs.widgets import beam_tree, choices_view, download, heads_grid, result_view, token_view, why_view
+from demo.tabs.widgets import beam_tree, choices_view, heads_grid, result_view, why_view
 from seq2seq.engine import Engine
 from seq2seq.tasks import TASKS
 
@@ -32,20 +35,6 @@ class AskPanel:
     model: gr.Dropdown
     result: gr.HTML
     explored: gr.State  # Explored
-
-
-@dataclass(frozen=True)
-class MapPanel:
-    kind: gr.Radio
-    layer: gr.Dropdown
-    heads: gr.Dropdown
-    grain: gr.Radio
-    part: gr.Dropdown
-    drawing: list[Component]  # together, marks, scale: choices that need no model
-    seen: gr.State  # Seen
-    views: list[Component]  # note, token view, heat map, table
-    exports: dict[words.Format, gr.Button]
-    download: gr.HTML
 
 
 @dataclass(frozen=True)
@@ -66,9 +55,10 @@ class MutePanel:
 
 
 def attention_tab(
-    engine: Engine, count: Callable[..., str], tabs: gr.Tabs, others: Sequence[tuple[AttentionPanel, gr.State]]
-) -> None:
-    """Add the tab to the page that is being built.
+    page: gr.Blocks, engine: Engine, count: Callable[..., str], tabs: gr.Tabs,
+    others: Sequence[tuple[AttentionPanel, gr.State]],
+) -> None:  # fmt: skip
+    """Add the tab to the page that is being built, which may be opened by a link into it.
 
     `count` makes the line below the text box; `others` are the panels and runs whose results may be taken over.
     """
@@ -91,6 +81,8 @@ def attention_tab(
                 asked = why_panel()
             with gr.Tab(words.MUTE_TAB, id="mute"):
                 muting = mute_panel()
+            with gr.Tab(words.RUNS_TAB, id="runs") as runs_tab:
+                compared = compare_panel()
     wire_text_box(ask.box, count, [ask.task, ask.box.text, ask.model])
     ask.task.input(
         lambda task, model: gr.update(**looking.model_options(task, model)),
@@ -100,8 +92,9 @@ def attention_tab(
         **PAGE_EVENT,
     )
     _wire_ask(ask, frame, looking)
-    _wire_map(ask, shown, looking)
-    filled = [frame, shown.kind, shown.layer, shown.heads, shown.part, shown.seen, grid]
+    wire_map(shown, ask.explored, looking)
+    wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
+    filled = [frame, *shown.form, shown.seen, grid]
     filled += [asked.stretch, asked.view, muting.layers, muting.heads, tree]
     ask.explored.change(looking.open, ask.explored, filled, **FOLLOWING)
     ask.explored.change(looking.confidence, ask.explored, sure, **FOLLOWING)
@@ -133,13 +126,12 @@ def attention_tab(
         [shown.layer, shown.heads, shown.seen, inner],
         **MODEL_EVENT,
     )
+    form = [tabs, ask.task, ask.box.text, ask.target, ask.model, ask.result]
     for panel, run in others:
-        panel.take.click(
-            looking.take,
-            [run, panel.section],
-            [ask.explored, tabs, ask.task, ask.box.text, ask.target, ask.model, ask.result],
-            **PAGE_EVENT,
-        )
+        panel.take.click(looking.take, [run, panel.section], [ask.explored, *form], **PAGE_EVENT)
+    linked = gr.State()
+    page.load(looking.arrive, None, [*form, linked], **FORM_EVENT)  # one that does not wait would change no gr.State
+    linked.change(looking.follow, linked, [ask.result, ask.explored], **FOLLOWING)
 
 
 def ask_panel(looking: Looking) -> AskPanel:
@@ -160,35 +152,6 @@ def ask_panel(looking: Looking) -> AskPanel:
     return AskPanel(task, box, target, buttons, model, shown, gr.State())
 
 
-def map_panel() -> MapPanel:
-    with gr.Row(elem_classes="choices"):
-        kind = gr.Radio(words.KIND_CHOICES, value="cross", label=words.KIND_LABEL)
-        grain = gr.Radio(words.GRAIN_CHOICES, value="words", label=words.GRAIN_LABEL)
-    with gr.Row(elem_classes="choices"):
-        layer = gr.Dropdown(label=words.LAYER_LABEL, min_width=150)
-        heads = gr.Dropdown(label=words.HEADS_LABEL, info=words.HEADS_NOTE, multiselect=True, min_width=150)
-        part = gr.Dropdown([(words.WHOLE_TEXT, WHOLE)], value=WHOLE, label=words.PART_LABEL, min_width=220)
-    with gr.Accordion(wording.DRAWING_TITLE, open=False, elem_classes="settings"), gr.Row(elem_classes="choices"):
-        drawing = [
-            gr.Radio(words.TOGETHER_CHOICES, value=False, label=words.TOGETHER_LABEL),
-            gr.Radio(words.MARKS_CHOICES, value="hidden", label=words.MARKS_LABEL),
-            gr.Radio(words.SCALE_CHOICES, value=False, label=words.SCALE_LABEL),
-        ]
-    gr.Markdown(words.CAVEAT)
-    note = gr.Markdown(elem_classes="map-note")
-    tokens = token_view()
-    with gr.Accordion(wording.HEATMAP_TITLE, open=True):
-        picture = gr.Plot(show_label=False, container=False, elem_classes="heatmap")
-    with gr.Accordion(wording.TABLE_TITLE, open=False):
-        table = gr.HTML(apply_default_css=False, js_on_load=None)
-    with gr.Row(elem_classes="exports"):
-        gr.Markdown(words.EXPORT_LABEL)
-        exports = {form: gr.Button(form, size="sm") for form in words.EXPORTS}
-        saved = download()
-    views = [note, tokens, picture, table]
-    return MapPanel(kind, layer, heads, grain, part, drawing, gr.State(), views, exports, saved)
-
-
 def _wire_ask(ask: AskPanel, frame: gr.Column, looking: Looking) -> None:
     look, cancel = ask.buttons
     started = look.click(begin_look, ask.task, [look, cancel, ask.result, ask.explored, frame], **PAGE_EVENT)
@@ -202,32 +165,6 @@ def _wire_ask(ask: AskPanel, frame: gr.Column, looking: Looking) -> None:
     )
     written.then(end, ask.result, [look, cancel, ask.result], **PAGE_EVENT)
     cancel.click(None, cancels=[written], **PAGE_EVENT)
-
-
-def _wire_map(ask: AskPanel, shown: MapPanel, looking: Looking) -> None:
-    """What is chosen asks the engine; what came is drawn by one event alone."""
-    gr.on(
-        [shown.kind.input, shown.layer.input, shown.grain.input, shown.part.input],
-        looking.see,
-        [ask.explored, shown.kind, shown.layer, shown.grain, shown.part],
-        [shown.layer, shown.heads, shown.seen],
-        trigger_mode="always_last",
-        show_progress="minimal",
-        show_progress_on=shown.views,
-        **MODEL_EVENT,
-    )
-    together, marks, scale = shown.drawing
-    gr.on(
-        [shown.seen.change, shown.heads.input, *(each.input for each in shown.drawing)],
-        draw,
-        [shown.seen, shown.heads, together, marks, scale],
-        shown.views,
-        trigger_mode="always_last",
-        **PAGE_EVENT,
-    )
-    for form, button in shown.exports.items():
-        drawn = [shown.seen, shown.heads, together, marks, gr.State(form)]
-        button.click(exported, drawn, shown.download, **PAGE_EVENT)
 
 
 def why_panel() -> WhyPanel:

@@ -56,10 +56,10 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Browser, url: str) -> Iterator:
-    """visit(theme, width) opens the page; whatever a test does there, the console must stay clean."""
+    """visit(theme, width, query) opens the page; whatever a test does there, the console must stay clean."""
     contexts, visits = [], []
 
-    def open_page(theme: str = "light", width: int = 1280) -> Visit:
+    def open_page(theme: str = "light", width: int = 1280, query: str = "") -> Visit:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
         )
@@ -71,7 +71,7 @@ def visit(browser: Browser, url: str) -> Iterator:
         page.on("console", lambda message: message.type == "error" and here.complaints.append(message.text))
         page.on("pageerror", lambda error: here.complaints.append(str(error)))
         page.on("request", lambda request: _is_outside(request.url, url) and here.outside.append(request.url))
-        page.goto(f"{url}/?__theme={theme}")
+        page.goto(f"{url}/?__theme={theme}&{query}")
         page.get_by_role("tab", name="Fuse").wait_for()
         return here
 

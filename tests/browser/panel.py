@@ -15,7 +15,7 @@ def box(panel: Locator) -> Locator:
 
 
 def output(panel: Locator) -> Locator:
-    return panel.locator("output")
+    return panel.get_by_label("Result", exact=True)
 
 
 def button(panel: Locator, name: str) -> Locator:

@@ -155,3 +155,73 @@ def test_a_map_is_taken_along_in_every_form(visit):
     assert ElementTree.fromstring(saved(page, panel, "SVG")).tag.endswith("svg")
     assert saved(page, panel, "PNG").startswith(b"\x89PNG")
     assert "://" not in re.sub(r"http://www.w3.org\S+", "", saved(page, panel, "HTML").decode("utf-8"))
+
+
+def test_the_fewest_words_that_carry_a_share_are_lit(visit):
+    page = visit().page
+    panel = look(page, target="Ada wrote notes in 1843.")
+    weights = json.loads(saved(page, panel, "JSON"))["weights"][2]
+    panel.get_by_role("slider").fill("60")
+    written(panel).nth(2).click()
+    page.mouse.move(0, 0)
+    share, strongest = 0, set()
+    for place in sorted(range(len(weights)), key=lambda place: -weights[place]):
+        if share < 0.6 * sum(weights):
+            strongest.add(place)
+            share += weights[place]
+    assert {place for place, ink in enumerate(lit(read(panel))) if ink} == strongest
+    assert 0 < len(strongest) < len(weights)
+    expect(panel.locator(".tv-says")).to_contain_text(f"{len(strongest)} of {len(weights)} carry 60%")
+
+
+def link_to_view(panel: Locator) -> str:
+    button(panel, "Link to this view").click()
+    field = panel.get_by_role("textbox", name="Link")
+    expect(field).to_have_value(re.compile("output="))
+    return field.input_value().split("?")[1]
+
+
+def test_a_link_restores_the_view(visit):
+    page = visit().page
+    panel = look(page)
+    panel.get_by_label("Tokens", exact=True).check()
+    choose(panel, "Layer", "^2 of")
+    panel.get_by_text("How it is drawn").click()
+    panel.get_by_label("Shown", exact=True).check()
+    expect(panel.locator(".tv-special").first).to_be_visible()
+    record = json.loads(saved(page, panel, "JSON"))
+    other = visit(query=link_to_view(panel)).page
+    expect(other.get_by_text("From a link")).to_be_visible()
+    restored = explorer(other)
+    expect(restored.locator(".tv-special").first).to_be_visible()
+    expect(box(restored)).to_have_value(TEXT)
+    assert json.loads(saved(other, restored, "JSON")) == record
+
+
+def test_the_text_of_a_link_may_be_long(visit):
+    page = visit().page
+    text = TEXT + " It rained." * 250
+    query = link_to_view(look(page, text, target="Ada wrote notes."))
+    assert len(query) < 1000
+    other = visit(query=query).page
+    expect(written(explorer(other))).to_have_text(["Ada", "wrote", "notes."])
+    expect(box(explorer(other))).to_have_value(text)
+    lost = visit(query=re.sub("text_hash=..", "text_hash=zz", query)).page
+    expect(explorer(lost).get_by_role("alert").first).to_contain_text("not on this server any more")
+
+
+def test_two_runs_are_compared(visit):
+    page = visit().page
+    first, second = "Ada wrote the notes in 1843.", "Ada wrote letters in 1843."
+    look(page, target=first)
+    runs = part(page, "Two runs")
+    button(runs, "Keep this run").click()
+    expect(runs.get_by_text(f"Kept: “{first}”")).to_be_visible()
+    look(page, target=second)
+    runs = part(page, "Two runs")
+    expect(runs.locator("ins")).to_have_text("letters")
+    expect(runs.locator("del")).to_have_text("the notes")
+    expect(runs.get_by_role("row", name="Model").locator(".differs")).to_have_count(0)
+    expect(runs.get_by_role("row", name=re.compile("^Output")).locator(".differs")).to_have_count(2)
+    expect(written(runs)).to_have_text(f"{first} {second}".split())
+    expect(runs.locator(".heatmaplayer")).to_have_count(2)

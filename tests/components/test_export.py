@@ -17,7 +17,7 @@ from tests.components.records import long_record, record
 
 ASSETS = Path(__file__).parents[2] / "assets"
 SCRIPT = (ASSETS / "js/token_view.js").read_text(encoding="utf-8")
-CSS = (ASSETS / "css/page.css").read_text(encoding="utf-8")
+CSS = (ASSETS / "css/token_view.css").read_text(encoding="utf-8")
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</script><b>&\x00"
 

@@ -81,14 +81,14 @@ def test_a_long_text_is_shown_by_sentences_and_the_page_says_so(looking):
 
 def test_heads_and_marks_are_chosen_without_the_engine(looking, explored):
     seen = looking.seen(explored, "cross", 3, "tokens", WHOLE)
-    _, _, mean, _ = draw(seen, [], False, "shown", False)
+    _, _, mean, *_ = draw(seen, [], False, "shown", False)
     assert np.allclose(mean.data[0].z, seen.record.weights.mean(axis=0), atol=1e-6)
-    _, _, largest, _ = draw(seen, [1, 4], True, "shown", True)
+    _, _, largest, *_ = draw(seen, [1, 4], True, "shown", True)
     assert np.allclose(largest.data[0].z, seen.record.weights[[1, 4]].max(axis=0), atol=1e-6)
     assert largest.data[0].colorscale != mean.data[0].colorscale
-    _, _, hidden, _ = draw(seen, [], False, "hidden", False)
+    _, _, hidden, *_ = draw(seen, [], False, "hidden", False)
     assert hidden.data[0].z.sum(axis=1).max() < 1
-    _, _, renewed, _ = draw(seen, [], False, "left out", False)
+    _, _, renewed, *_ = draw(seen, [], False, "left out", False)
     assert np.allclose(renewed.data[0].z.sum(axis=1), 1, atol=1e-5)
     assert not any(label.startswith((".", "&lt;")) for label in renewed.data[0].x)
 

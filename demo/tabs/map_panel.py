@@ -1,0 +1,97 @@
+"""Where a result looked: a form, and what it chooses as linked texts, a heat map and a table, to take along.
+
+What is chosen asks the engine; heads, and what is drawn of them, only draw what is there already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.components import Component
+
+from demo import explorer_words as words
+from demo import wording
+from demo.links import WHOLE
+from demo.looking import Looking, draw, exported
+from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
+from demo.tabs.widgets import download, link_view, token_view
+
+
+@dataclass(frozen=True)
+class MapPanel:
+    kind: gr.Radio
+    layer: gr.Dropdown
+    heads: gr.Dropdown
+    grain: gr.Radio
+    part: gr.Dropdown
+    drawing: list[Component]  # together, marks, scale: choices that need no model
+    seen: gr.State  # Seen
+    views: list[Component]  # note, token view, heat map, table
+    exports: dict[words.Format, gr.Button]
+    download: gr.HTML
+    link: tuple[gr.Button, gr.HTML]  # asks for one, shows it
+
+    @property
+    def form(self) -> list[Component]:
+        """The fields of a Look, in order."""
+        return [self.kind, self.layer, self.heads, self.grain, self.part, *self.drawing]
+
+
+def map_panel() -> MapPanel:
+    with gr.Row(elem_classes="choices"):
+        kind = gr.Radio(words.KIND_CHOICES, value="cross", label=words.KIND_LABEL)
+        grain = gr.Radio(words.GRAIN_CHOICES, value="words", label=words.GRAIN_LABEL)
+    with gr.Row(elem_classes="choices"):
+        layer = gr.Dropdown(label=words.LAYER_LABEL, min_width=150)
+        heads = gr.Dropdown(label=words.HEADS_LABEL, multiselect=True, min_width=150)
+        part = gr.Dropdown([(words.WHOLE_TEXT, WHOLE)], value=WHOLE, label=words.PART_LABEL, min_width=220)
+    with gr.Accordion(wording.DRAWING_TITLE, open=False, elem_classes="settings"), gr.Row(elem_classes="choices"):
+        drawing = [
+            gr.Radio(words.TOGETHER_CHOICES, value=False, label=words.TOGETHER_LABEL),
+            gr.Radio(words.MARKS_CHOICES, value="hidden", label=words.MARKS_LABEL),
+            gr.Radio(words.SCALE_CHOICES, value=False, label=words.SCALE_LABEL),
+        ]
+    gr.Markdown(words.CAVEAT)
+    note = gr.Markdown(elem_classes="map-note")
+    tokens = token_view()
+    with gr.Accordion(wording.HEATMAP_TITLE, open=True):
+        picture = gr.Plot(show_label=False, container=False, elem_classes="heatmap")
+    with gr.Accordion(wording.TABLE_TITLE, open=False):
+        table = gr.HTML(apply_default_css=False, js_on_load=None)
+    with gr.Row(elem_classes="exports"):
+        gr.Markdown(words.EXPORT_LABEL)
+        exports = {form: gr.Button(form, size="sm") for form in words.EXPORTS}
+        saved = download()
+        ask_link = gr.Button(words.LINK_LABEL, size="sm")
+    link = (ask_link, link_view())
+    views = [note, tokens, picture, table]
+    return MapPanel(kind, layer, heads, grain, part, drawing, gr.State(), views, exports, saved, link)
+
+
+def wire_map(shown: MapPanel, explored: gr.State, looking: Looking) -> None:
+    """What is chosen asks the engine; what came is drawn by one event alone."""
+    gr.on(
+        [shown.kind.input, shown.layer.input, shown.grain.input, shown.part.input],
+        looking.see,
+        [explored, shown.kind, shown.layer, shown.grain, shown.part],
+        [shown.layer, shown.heads, shown.seen],
+        trigger_mode="always_last",
+        show_progress="minimal",
+        show_progress_on=shown.views,
+        **MODEL_EVENT,
+    )
+    together, marks, scale = shown.drawing
+    gr.on(
+        [shown.seen.change, shown.heads.input, *(each.input for each in shown.drawing)],
+        draw,
+        [shown.seen, shown.heads, together, marks, scale],
+        [*shown.views, shown.link[1]],
+        trigger_mode="always_last",
+        **PAGE_EVENT,
+    )
+    for form, button in shown.exports.items():
+        drawn = [shown.seen, shown.heads, together, marks, gr.State(form)]
+        button.click(exported, drawn, shown.download, **PAGE_EVENT)
+    button, link = shown.link
+    button.click(looking.link, [explored, *shown.form], link, **PAGE_EVENT)
