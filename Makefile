@@ -46,7 +46,7 @@ train-summary: train-small
 	$(PACK) summary $(RUNS)/summary $(MODELS)/gloss-summaries --data $(DATA)
 
 train-pegasus: $(VENV)/dev
-	$(TRAIN) pegasus --data $(DATA) --output $(RUNS)/pegasus
+	$(TRAIN) pegasus --data $(DATA) --start $(MODELS)/gloss-summaries --output $(RUNS)/pegasus
 	$(PACK) pegasus $(RUNS)/pegasus $(MODELS)/gloss-pegasus --data $(DATA)
 
 train-qa: $(VENV)/dev

@@ -19,7 +19,8 @@ def token_view(record: AttentionRecord, head: int | None = None, quoted: bool = 
     """What the browser needs to show `record`, whose target was written or `quoted`.
 
     Keys: `target` and `source`, lists of [text before the token, the token, is it a mark without text]; `weights`,
-    base64 of T x S bytes, row by row; `row_max`, the weight that 255 stands for in each row; `quoted`.
+    base64 of T x S bytes, row by row; `row_max`, the weight that 255 stands for in each row; `sides`, what the two
+    texts are: "quoted" or the record's kind.
     """
     weights = record.head(head)  # T S
     row_max = weights.max(axis=1, keepdims=True)  # T 1
@@ -29,7 +30,7 @@ def token_view(record: AttentionRecord, head: int | None = None, quoted: bool = 
         "source": pieces_of(record.sources, record.source_text),
         "weights": base64.b64encode(bytes_.tobytes()).decode("ascii"),
         "row_max": [round(float(value), 4) for value in row_max[:, 0]],
-        "quoted": quoted,
+        "sides": "quoted" if quoted else record.kind,
     }
 
 

@@ -151,7 +151,7 @@ class Looking:
             card = chosen_card(self.engine, written.task, written.model)
             models = gr.update(**self.model_options(written.task, card.name))
             shown = result(written.task, running=True)
-            return gr.update(selected="attention"), written.task, written.text, "", models, shown, linked
+            return gr.update(selected="attention"), written.task, models, written.text, "", shown, linked
         except Exception as error:
             return gr.update(selected="attention"), *untouched[:4], result(TASKS[0], problem=explain(error)), None
 
@@ -178,9 +178,9 @@ class Looking:
                 explored,
                 gr.update(selected="attention"),
                 run.task,
+                gr.update(**self.model_options(run.task, run.model)),
                 shown.source_text,
                 "",
-                gr.update(**self.model_options(run.task, run.model)),
                 result(run.task, shown.text, notes=notes),
             )
 

@@ -1,5 +1,6 @@
 // Once for the whole page: Ctrl+Enter (or Cmd+Enter) in a text box runs its panel, and so does Enter in a question;
-// a file dropped on a panel opens there; a text box reads in the direction of its first letter.
+// a file dropped on a panel opens there; a text box reads in the direction of its first letter;
+// pictures and tables have names, and what folds says whether it is open.
 () => {
   const RIGHT_TO_LEFT = /^\P{L}*[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
   const FIELDS = { text: ".text textarea", question: ".question :is(input, textarea)" };
@@ -34,4 +35,40 @@
     chooser.files = first.files;
     chooser.dispatchEvent(new Event("change", { bubbles: true }));
   });
+
+  // A picture or table is named by the head above it, and lines are read out point by point; a map has a table.
+  const number = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+  const readOut = ({ name, x, y }) =>
+    `${name}: ${x.map((at, index) => `${number.format(y[index])} at ${at}`).join(", ")}`;
+  const isAbove = (head, thing) => head.compareDocumentPosition(thing) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const headOf = (thing) => {
+    const heads = [...thing.closest("[role=tabpanel]").querySelectorAll("h2, h3, .label-wrap > span:first-child")];
+    return heads.findLast((each) => isAbove(each, thing))?.textContent.trim();
+  };
+  const linesOf = (plot) => {
+    const lines = (plot.data ?? []).filter((trace) => trace.mode === "lines+markers");
+    return lines.length ? [plot.layout.yaxis.title.text, ...lines.map(readOut)] : [];
+  };
+  const describe = () => {
+    for (const plot of document.querySelectorAll("[role=tabpanel] .js-plotly-plot")) {
+      const [drawing, ...layers] = plot.querySelectorAll(".main-svg");
+      drawing?.setAttribute("role", "img");
+      drawing?.setAttribute("aria-label", [headOf(plot), ...linesOf(plot)].join(". "));
+      for (const layer of layers) layer.setAttribute("aria-hidden", "true");
+    }
+    for (const table of document.querySelectorAll("[role=tabpanel] table.links:not([aria-label])"))
+      table.setAttribute("aria-label", headOf(table));
+    for (const fold of document.querySelectorAll("button.label-wrap"))
+      fold.setAttribute("aria-expanded", fold.classList.contains("open"));
+  };
+  let due = null;
+  const describeSoon = () => {
+    due ??= setTimeout(() => {
+      due = null;
+      describe();
+    }, 200);
+  };
+  new MutationObserver(describeSoon).observe(document.body, { childList: true, subtree: true });
+  document.addEventListener("click", describeSoon);
+  describeSoon();
 };

@@ -10,7 +10,7 @@ element.innerHTML = `
   </label>
   <div class="tv-texts">
     <section><h4></h4><p class="tv-text" data-side="target" role="group"></p></section>
-    <section><h4>Read</h4><p class="tv-text" data-side="source" role="group" aria-label="What the model read"></p></section>
+    <section><h4></h4><p class="tv-text" data-side="source" role="group"></p></section>
   </div>`;
 const says = element.querySelector(".tv-says");
 const texts = {
@@ -18,12 +18,18 @@ const texts = {
   source: element.querySelector('[data-side="source"]'),
 };
 const slider = element.querySelector(".tv-share input");
-const heading = element.querySelector("h4");
-const NAMES = { written: ["Written", "What the model wrote"], quoted: ["Quoted", "What was quoted"] }; // seen, read out
+const READ = ["Read", "What the model read"]; // seen, read out
+const WRITTEN = ["Written", "What the model wrote"];
+const NAMES = {
+  cross: { target: WRITTEN, source: READ },
+  quoted: { target: ["Quoted", "What was quoted"], source: READ },
+  encoder: { target: ["Looks", "Who looks"], source: ["Is looked at", "What is looked at"] },
+  decoder: { target: WRITTEN, source: ["Written before", "What it had written before"] },
+};
 const other = { target: "source", source: "target" };
 const REST = "Point at a word, or move to one with Tab and the arrow keys. Click or press Enter to keep it lit.";
 
-let record = null; // {target, source, weights, row_max, quoted}, with weights decoded to bytes
+let record = null; // {target, source, weights, row_max, sides}, with weights decoded to bytes
 let words = { target: [], source: [] }; // the spans
 let pinned = null; // {side, index}
 let shown = null;
@@ -40,14 +46,16 @@ function load() {
   element.classList.toggle("tv-empty", !value?.weights);
   if (!value?.weights) return;
   record = { ...value, weights: Uint8Array.from(atob(value.weights), (character) => character.charCodeAt(0)) };
-  for (const side of ["target", "source"]) write(side);
-  name(NAMES[value.quoted ? "quoted" : "written"]);
+  for (const side of ["target", "source"]) {
+    name(side, NAMES[value.sides][side]);
+    write(side);
+  }
   say(null);
 }
 
-function name([seen, spoken]) {
-  heading.textContent = seen;
-  texts.target.setAttribute("aria-label", spoken);
+function name(side, [seen, spoken]) {
+  texts[side].setAttribute("aria-label", spoken);
+  texts[side].parentElement.querySelector("h4").textContent = seen;
 }
 
 function write(side) {

@@ -126,7 +126,7 @@ def attention_tab(
         [shown.layer, shown.heads, shown.seen, inner],
         **MODEL_EVENT,
     )
-    form = [tabs, ask.task, ask.box.text, ask.target, ask.model, ask.result]
+    form = [tabs, ask.task, ask.model, ask.box.text, ask.target, ask.result]  # the text is counted for its model
     for panel, run in others:
         panel.take.click(looking.take, [run, panel.section], [ask.explored, *form], **PAGE_EVENT)
     linked = gr.State()

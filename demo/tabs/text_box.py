@@ -42,11 +42,14 @@ def text_box(hint: str) -> TextBox:
 
 
 def wire_text_box(box: TextBox, count: Callable[..., str], inputs: Sequence[Component]) -> None:
-    """A file fills the box; `count` of the inputs is the line below it, anew whenever one of them changes."""
+    """A file fills the box; `count` of the inputs is the line below it, anew whenever one of them changes.
+
+    A task that the page itself chooses comes with a model and a text, which are counted when all are there.
+    """
     box.file.upload(open_document, box.file, box.text, **FILE_EVENT)
     box.text.change(None, js=FILLED, **PAGE_EVENT)
     gr.on(
-        [each.change for each in inputs],
+        [each.input if isinstance(each, gr.Radio) else each.change for each in inputs],
         count,
         list(inputs),
         box.count,

@@ -126,13 +126,20 @@ SUMMARIES = WritingRecipe(
 PEGASUS = PegasusRecipe(
     name="pegasus",
     title="Gloss pegasus",
-    ingredients=SUMMARIES.ingredients,
-    dev=SUMMARIES.dev,
-    num_layers=(3, 2),
+    start="summary",
+    ingredients=(
+        Ingredient("summarize", "summarization/guardian_rss_standfirst", max_new_words=0.25),
+        Ingredient("summarize", "summarization/scitldr_abstract", max_new_words=0.25),
+        PrincipalSentences("summarize", "summarization/guardian_rss_standfirst", times=0.5),
+        PrincipalSentences("summarize", "plaintext/wikipedia_squad_articles", times=0.6),
+        SentencesByWorth("summarize", "summarization/guardian_rss_standfirst", times=0.3),
+    ),
+    dev=SUMMARIES.dev[:2],
+    num_layers=(4, 3),
     vocab_size=VOCAB_SIZE,
     max_position_embeddings=4096,
-    settings=TrainingSettings(num_steps=3000, learning_rate=5e-4, warmup_steps=150, batch_cost=4600),
-    prompts={"summarize": ""},
+    settings=TrainingSettings(num_steps=900, learning_rate=5e-4, warmup_steps=60, batch_cost=4600, validate_every=100),
+    prompts={"summarize": "<summarize>"},
     generation={"summarize": SUMMARY_SEARCH},
 )
 

@@ -6,7 +6,7 @@ from the first step and copying emerges within some hundred steps.
 
 A BigBird that answers questions, or that reads long texts for such a decoder, with the positions repeated as often as
 its longer texts ask for: so BigBird's authors began from RoBERTa (Zaheer et al. 2020, appendix E; Beltagy et al. 2020,
-section 5). A BigBird-Pegasus, its norms moved in front.
+section 5). A BigBird-Pegasus, from such a pair with its norms moved in front.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from seq2seq.models.stack import Stack
 KEPT_FIELDS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act",
                "max_position_embeddings", "initializer_range", "layer_norm_eps")  # fmt: skip
 DROPOUT_FIELDS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+PARTS = ("self_attention", "cross_attention", "feed_forward")  # of a block, in order
 TOKEN_FIELDS = ("pad_token_id", "bos_token_id", "eos_token_id")
 
 
@@ -70,20 +71,20 @@ def warm_start_answering(
     return model
 
 
+@torch.no_grad()
 def warm_start_pegasus(
-    bert: BertModel, embeddings: Tensor, dropout: float, max_position_embeddings: int, num_layers: tuple[int, int]
+    start: EncoderDecoderModel, max_position_embeddings: int, num_layers: tuple[int, int]
 ) -> BigBirdPegasusForConditionalGeneration:
-    """A BigBird-Pegasus with as many of BERT's layers in its encoder and in its decoder, spread evenly over all but its
-    last, which is there to be averaged into one vector a text.
+    """A BigBird-Pegasus with as many layers of a pair's encoder and of its decoder, spread evenly over the pair's.
 
-    Its blocks norm before each part and BERT's after: what came out of BERT's last norm went into the next part, so
-    that norm stands before that part here. The sums beside the parts, which BERT norms too, begin as large as there
-    (`gain`): else what a layer adds would drown which word it is.
+    Its blocks norm before each part and the pair's after: what came out of the last norm there went into the next part,
+    so that norm stands before that part here. The sums beside the parts, which the pair norms too, begin as large as
+    there (`gain`): else what a layer adds would drown which word it is. Words have the decoder's vectors.
     """
-    shape, (encoder_layers, decoder_layers) = bert.config, num_layers
+    shape, (encoder_layers, decoder_layers) = start.encoder.config, num_layers
     model = BigBirdPegasusForConditionalGeneration(
         BigBirdPegasusConfig(
-            vocab_size=len(embeddings),
+            vocab_size=shape.vocab_size,
             d_model=shape.hidden_size,
             max_position_embeddings=max_position_embeddings,
             encoder_layers=encoder_layers,
@@ -93,27 +94,29 @@ def warm_start_pegasus(
             encoder_attention_heads=shape.num_attention_heads,
             decoder_attention_heads=shape.num_attention_heads,
             activation_function=shape.hidden_act,
-            dropout=dropout,
+            dropout=0.0,
             use_bias=True,
             random_blocks="original",
         )
     )
-    weights = with_positions(without_token_types(stack_weights(bert, embeddings)), max_position_embeddings)
-    larger = gain(weights)
+    decoder = start.decoder.stack.state_dict()
+    larger = gain(decoder)
     of_words = larger / model.config.encoder.embedding_scale
-    weights["embeddings.word.weight"] = of_words * embeddings
-    weights["embeddings.position.weight"] = larger * weights["embeddings.position.weight"]
-    for stack, count in ((model.model.encoder, encoder_layers), (model.model.decoder, decoder_layers)):
-        copy_layers(normed_before(weights, spread(count, shape.num_hidden_layers - 1)), stack)
-    start_across_as_within(model.model.decoder)
-    with torch.no_grad():  # the head shares the embeddings of words
-        for part in model.model.decoder.last_norm.parameters():
-            part /= of_words
+    for stack, weights in (
+        (model.model.encoder, without_token_types(start.encoder.state_dict())),
+        (model.model.decoder, decoder),
+    ):
+        weights = with_positions(weights, max_position_embeddings)
+        weights["embeddings.word.weight"] = of_words * decoder["embeddings.word.weight"]
+        weights["embeddings.position.weight"] = larger * weights["embeddings.position.weight"]
+        copy_layers(normed_before(weights, spread(len(stack.layers), shape.num_hidden_layers)), stack)
+    for part in model.model.decoder.last_norm.parameters():
+        part /= of_words  # the head shares the embeddings of words
     return model
 
 
 def gain(weights: dict[str, Tensor]) -> float:
-    """How many times as large BERT's embeddings are after their norm, on average over words at the first place."""
+    """How many times as large a stack's embeddings are after their norm, on average over words at the first place."""
     raw = weights["embeddings.word.weight"] + weights["embeddings.position.weight"][0]
     norm = weights["embeddings.norm.weight"], weights["embeddings.norm.bias"]
     normed = torch.nn.functional.layer_norm(raw, raw.shape[-1:], *norm)
@@ -131,14 +134,18 @@ def normed_before(weights: dict[str, Tensor], layers: list[int]) -> dict[str, Te
     moved = {name: value for name, value in weights.items() if name.startswith(("embeddings.word", "embeddings.pos"))}
     for index, layer in enumerate(layers):
         ours, theirs = f"layers.{index}.", f"layers.{layer}."
-        norms = {"self_attention_norm": before, "feed_forward_norm": f"{theirs}self_attention_norm"}
         for name, value in weights.items():
             if name.startswith(theirs) and "_norm." not in name:
                 moved[ours + name.removeprefix(theirs)] = value
-        for name, source in norms.items():
-            moved |= {f"{ours}{name}.{part}": weights[f"{source}.{part}"] for part in ("weight", "bias")}
-        before = f"{theirs}feed_forward_norm"
-    return moved | {f"last_norm.{part}": weights[f"{before}.{part}"] for part in ("weight", "bias")}
+        for part in PARTS:
+            if f"{theirs}{part}_norm.weight" in weights:
+                moved |= norm_of(weights, before, f"{ours}{part}_norm")
+                before = f"{theirs}{part}_norm"
+    return moved | norm_of(weights, before, "last_norm")
+
+
+def norm_of(weights: dict[str, Tensor], name: str, new_name: str) -> dict[str, Tensor]:
+    return {f"{new_name}.{part}": weights[f"{name}.{part}"] for part in ("weight", "bias")}
 
 
 def with_long_encoder(model: EncoderDecoderModel, max_position_embeddings: int) -> EncoderDecoderModel:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from seq2seq.checkpoints.hub import find_file
@@ -99,22 +100,23 @@ def model_class(recipe: WritingRecipe) -> type[GeneratesFromSource]:
 
 
 def initial_model(recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, start: Path) -> GeneratesFromSource:
-    """The start itself, or a warm start where that is BERT, with an encoder that reads as much as the recipe says."""
-    model = from_bert(recipe, tokenizer, start) if is_bert(start) else model_class(recipe).from_pretrained(start)
+    """The start itself, or a warm start from it, with an encoder that reads as much as the recipe says."""
+    if isinstance(recipe, PegasusRecipe):
+        pair = EncoderDecoderModel.from_pretrained(start, dtype=torch.float32)
+        return warm_start_pegasus(pair, recipe.max_position_embeddings, recipe.num_layers)
+    model = from_bert(recipe, tokenizer, start) if is_bert(start) else EncoderDecoderModel.from_pretrained(start)
     longest = recipe.max_position_embeddings
     is_long_enough = model.config.encoder.max_position_embeddings >= longest
     return model if is_long_enough else with_long_encoder(model, longest)
 
 
-def from_bert(recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, bert: Path) -> GeneratesFromSource:
+def from_bert(recipe: WritingRecipe, tokenizer: BertGenerationTokenizer, bert: Path) -> EncoderDecoderModel:
     """Without dropout: no pair is seen more than a few times."""
     vocab = find_file(bert, "vocab.txt")
     old_ids = {piece: index for index, piece in enumerate(vocab.read_text(encoding="utf-8").splitlines())}
     source = BertModel.from_pretrained(bert)
     old = source.embeddings.word.weight.detach().float()
     embeddings = transfer_embeddings(tokenizer.sp_model, old_ids, old, recipe.settings.seed)
-    if isinstance(recipe, PegasusRecipe):
-        return warm_start_pegasus(source, embeddings, 0.0, recipe.max_position_embeddings, recipe.num_layers)
     return warm_start(source, embeddings, dropout=0.0)
 
 

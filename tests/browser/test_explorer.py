@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.panel import TEXT, box, button, finished_fusion, lit, output, read, written
+from tests.browser.panel import TEXT, box, button, finished_fusion, lit, output, read, run, written
 from tests.browser.test_choices import choose
 
 pytestmark = pytest.mark.browser
@@ -50,6 +50,22 @@ def test_a_result_is_taken_over_with_one_click(visit):
     expect(panel.locator(".js-plotly-plot .heatmaplayer")).to_be_visible()
 
 
+def test_a_summary_is_taken_over_with_its_task_and_model(visit):
+    page = visit().page
+    page.get_by_role("tab", name="Summarize").click()
+    run(
+        page.get_by_role("tabpanel").filter(visible=True),
+        "Summarize",
+        "The old bridge was closed in March, at last. " * 4,
+    )
+    page.get_by_role("button", name="Take it apart").click()
+    panel = explorer(page)
+    expect(panel.locator(".heatmaplayer")).to_be_visible()
+    expect(panel.get_by_label("Summarize", exact=True)).to_be_checked()
+    expect(panel.get_by_text(re.compile("of 4,096 tokens$"))).to_be_visible()
+    expect(page.locator(".toast-body")).to_have_count(0)
+
+
 def test_words_of_ones_own_are_looked_at_as_if_they_were_written(visit):
     page = visit().page
     panel = look(page, target="Ada wrote notes in 1843.")
@@ -66,7 +82,9 @@ def test_another_kind_of_attention_a_combination_and_a_head_are_drawn(visit):
     page = visit().page
     panel = look(page)
     panel.get_by_label("The text at itself").check()
-    expect(written(panel)).to_have_text(TEXT.split())
+    for name in ("Who looks", "What is looked at"):
+        words = panel.get_by_role("group", name=name, exact=True).get_by_role("button")
+        expect(words).to_have_text(TEXT.split())
     choose(panel, "Layer", "rolled out")
     expect(panel.get_by_text("Abnar and Zuidema")).to_be_visible()
     panel.get_by_label("The output at the text").check()

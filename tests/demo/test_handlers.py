@@ -195,7 +195,7 @@ def test_only_a_layer_asks_the_engine(handlers, engine):
     assert len(head["choices"]) == 13
     redraw(run, record, 3, "tokens")
     view, *_ = redraw(run, record, MEAN_HEAD, "words")
-    assert not view["quoted"]
+    assert view["sides"] == "cross"
     assert len(engine.looks) == 1
     handlers.look(run, 0, 0, 0)
     assert engine.looks[1:] == [0]
@@ -206,7 +206,7 @@ def test_the_pictures_of_a_quoted_run_say_so(handlers):
     quoted = replace(run, sections=(replace(run.sections[0], quoted=True),))
     _, title, _, _, _, _, view, *_ = handlers.first_look(quoted, "words")
     assert title == wording.attention_head(quoted=True)
-    assert view["quoted"]
+    assert view["sides"] == "quoted"
 
 
 def test_no_run_hides_the_pictures(handlers, engine):

@@ -186,44 +186,36 @@ def test_a_long_encoder_reads_short_texts_as_before_and_long_ones_too(model, tmp
     assert torch.equal(loaded(**inputs).logits, longer(**inputs).logits)
 
 
-@pytest.fixture
-def bert() -> BertModel:
-    """Of three layers, the last of which a Pegasus leaves out."""
-    torch.manual_seed(0)
-    config = BertConfig(vocab_size=len(OLD_WORDS), hidden_size=16, num_hidden_layers=3, num_attention_heads=2,
-                        intermediate_size=32, max_position_embeddings=32)  # fmt: skip
-    return BertModel(config).eval()
-
-
-def test_a_pegasus_begins_with_berts_parts_each_behind_the_norm_before_it(bert):
-    pegasus = warm_start_pegasus(bert, torch.randn(40, 16), 0.0, 96, num_layers=(2, 1)).eval()
-    ours, theirs = pegasus.model.encoder.layers, bert.layers
-    normed = bert.embeddings.norm(torch.randn(2, 5, 16))
+def test_a_pegasus_begins_with_a_pairs_parts_each_behind_the_norm_before_it(model):
+    pair = with_long_encoder(model[1], 64).eval()
+    pegasus = warm_start_pegasus(pair, 96, num_layers=(2, 1)).eval()
+    ours, theirs = pegasus.model.encoder.layers, pair.encoder.layers
+    normed = pair.encoder.embeddings.norm(torch.randn(2, 5, 16))
     assert torch.equal(ours[0].self_attention.query(normed), theirs[0].self_attention.query(normed))
-    assert torch.equal(ours[0].self_attention_norm.weight, bert.embeddings.norm.weight)
+    assert torch.equal(ours[0].self_attention_norm.weight, pair.encoder.embeddings.norm.weight)
     assert torch.equal(ours[1].self_attention_norm.weight, theirs[0].feed_forward_norm.weight)
     assert torch.equal(ours[1].feed_forward_norm.weight, theirs[1].self_attention_norm.weight)
     assert torch.equal(pegasus.model.encoder.last_norm.bias, theirs[1].feed_forward_norm.bias)
-    across = pegasus.model.decoder.layers[0].cross_attention
-    assert torch.equal(across.key.weight, theirs[0].self_attention.key.weight)
+    (writes,), (wrote, _) = pegasus.model.decoder.layers, pair.decoder.stack.layers
+    assert torch.equal(writes.cross_attention.key.weight, wrote.cross_attention.key.weight)
+    assert torch.equal(writes.cross_attention_norm.weight, wrote.self_attention_norm.weight)
+    assert torch.equal(writes.feed_forward_norm.weight, wrote.cross_attention_norm.weight)
     assert pegasus(input_ids=torch.randint(4, 40, (1, 90)), labels=torch.randint(4, 40, (1, 5))).loss < 20
 
 
-def test_a_pegasus_begins_with_states_as_large_as_berts_and_reads_words_off_them_alike(bert):
-    embeddings = 0.05 * torch.randn(40, 16)
-    pegasus = warm_start_pegasus(bert, embeddings, 0.0, 96, num_layers=(2, 1)).eval()
-    encoder = pegasus.model.encoder
-    assert encoder.config.embedding_scale == 4
-    words = encoder.config.embedding_scale * encoder.embeddings.word.weight
-    sums = words + encoder.embeddings.position.weight[0]
-    assert torch.allclose(bert.embeddings.norm(sums), bert.embeddings.norm(
-        embeddings + bert.embeddings.position.weight[0] + bert.embeddings.token_type.weight[0]), atol=1e-4)  # fmt: skip
-    assert sums.std(dim=-1).mean().item() == pytest.approx(
-        bert.embeddings.norm(sums).std(dim=-1).mean().item(), rel=1e-2
-    )
-    states = torch.randn(3, 16)
-    read_off = pegasus.get_output_embeddings()(pegasus.model.decoder.last_norm(states))
-    assert torch.allclose(read_off, bert.layers[0].feed_forward_norm(states) @ embeddings.T, atol=1e-4)
+def test_a_pegasus_begins_with_states_as_large_as_the_pairs_and_reads_words_off_them_alike(model):
+    pair = with_long_encoder(model[1], 64).eval()
+    pegasus = warm_start_pegasus(pair, 96, num_layers=(1, 2)).eval()
+    old, new = pair.decoder.stack, pegasus.model.decoder
+    assert new.config.embedding_scale == 4
+    before = old.embeddings.word.weight + old.embeddings.position.weight[0]
+    after = new.config.embedding_scale * new.embeddings.word.weight + new.embeddings.position.weight[0]
+    normed = old.embeddings.norm(before)
+    assert torch.allclose(old.embeddings.norm(after), normed, atol=1e-4)
+    assert after.std(dim=-1).mean().item() == pytest.approx(normed.std(dim=-1).mean().item(), rel=1e-2)
+    states = torch.randn(1, 3, 16)
+    plain = pair.decoder.lm_head(old.layers[1].feed_forward_norm(states))
+    assert torch.allclose(pegasus.lm_head(new.last_norm(states)), plain, atol=1e-4)
 
 
 @pytest.mark.parametrize(("count", "layers"), [(1, [0]), (2, [0, 5]), (4, [0, 2, 3, 5]), (6, [0, 1, 2, 3, 4, 5])])
