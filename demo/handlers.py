@@ -225,10 +225,11 @@ class Handlers:
         """The line below the text box."""
         with in_plain_words():
             try:
-                count = self.engine.count_tokens(task, text or "", model)
+                card = chosen_card(self.engine, task, model)
+                count = self.engine.count_tokens(task, text or "", card.name)
                 widest = max(self.engine.models(task), key=lambda card: card.max_source_tokens)
-                return wording.counted(count, chosen_card(self.engine, task, model), widest)
-            except InputError:  # nothing to count yet; whoever presses Run is told
+                return wording.counted(count, card, widest)
+            except InputError:  # nothing to count yet, or not by this model; whoever presses Run is told
                 return wording.KEYS_HINT
 
     def generate(

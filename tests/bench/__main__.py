@@ -1,4 +1,6 @@
-"""python -m tests.bench [writing encoding]: side by side with the reference library, printed as tables.
+"""python -m tests.bench [writing encoding looking]: what the models and the page take, printed as tables.
+
+Writing and encoding stand side by side with the reference library.
 
 `--published FOLDER` keeps the checkpoint of the published shape (3.2 GB of random weights) between runs; without it a
 temporary one is made.
@@ -12,19 +14,22 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 
 import torch
 
-from tests.bench import encoding
+from seq2seq.engine import Engine
+from tests.bench import encoding, looking
 from tests.bench.checkpoints import EMBEDDED, published_shape
 from tests.bench.generating import Workload, compare
 
 LIBRARIES = ("ours", "reference")
+PARTS = ("writing", "encoding", "looking")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("parts", nargs="*", default=["writing", "encoding"], help="writing, encoding; both by default")
+    parser.add_argument("parts", nargs="*", default=PARTS, help=f"{', '.join(PARTS)}; all by default")
     parser.add_argument("--published", type=Path, help="folder to keep the checkpoint of the published shape in")
     parser.add_argument("--embedded-only", action="store_true", help="leave the published shape out")
     arguments = parser.parse_args()
@@ -33,6 +38,8 @@ def main() -> None:
         report_writing(arguments.published, arguments.embedded_only)
     if "encoding" in arguments.parts:
         report_encoding(num_layers=16)
+    if "looking" in arguments.parts:
+        report_looking()
 
 
 def report_writing(published: Path | None, embedded_only: bool) -> None:
@@ -66,6 +73,32 @@ def report_encoding(num_layers: int) -> None:
         found = encoding.cost(library, length)
         print(f"| {length:,} | {library} | {found['seconds']:.1f} | {found['extra_mb']:.0f} |", flush=True)
     print()
+
+
+def report_looking() -> None:
+    engine = looking.ready_engine()
+    print(f"the Attention tab, Gloss summaries, an output of {looking.TARGET_TOKENS} tokens, on the server")
+    print("| tokens read | view | map | first, s | again, s | texts, kB | map, kB | table, kB |")
+    print("|---|---|---|---|---|---|---|---|")
+    for num_tokens in (1000, 4096):
+        for name, look in looking.looks(engine, num_tokens):
+            sent = " | ".join(f"{size / 1000:.0f}" for size in look.sent.values())
+            size = " x ".join(map(str, look.shape))
+            print(f"| {num_tokens:,} | {name} | {size} | {look.first:.2f} | {look.again:.2f} | {sent} |", flush=True)
+    report_looking_in_chromium(engine, num_tokens=1000)
+
+
+def report_looking_in_chromium(engine: Engine, num_tokens: int) -> None:
+    found = looking.in_chromium(engine, num_tokens)
+    if found is None:
+        print("\nno Chromium here, so nothing is measured in one: run `playwright install chromium`")
+        return
+    (first, again), pointing = found
+    print(f"\nin Chromium, {num_tokens:,} tokens read: {first:.2f} s from Look to the map, {again:.2f} s again")
+    print("| for a word pointed at, ms | script | style | layout | all work | beyond two frames | at most |")
+    print("|---|---|---|---|---|---|---|")
+    work = " | ".join(f"{each:.1f}" for each in pointing.work.values())
+    print(f"| | {work} | {median(pointing.above_pace):.1f} | {max(pointing.above_pace):.1f} |\n")
 
 
 def report_loading(title: str, folder: Path) -> None:

@@ -66,6 +66,17 @@ def test_a_summary_is_taken_over_with_its_task_and_model(visit):
     expect(page.locator(".toast-body")).to_have_count(0)
 
 
+def test_another_task_brings_its_own_models(visit):
+    page = visit().page
+    page.get_by_role("tab", name="Attention", exact=True).click()
+    panel = explorer(page)
+    box(panel).fill(TEXT)
+    expect(panel.get_by_text(re.compile("of 512 tokens$"))).to_be_visible()
+    panel.get_by_label("Summarize", exact=True).check()
+    expect(panel.get_by_text(re.compile("of 4,096 tokens$"))).to_be_visible()
+    expect(page.locator(".toast-body")).to_have_count(0)
+
+
 def test_words_of_ones_own_are_looked_at_as_if_they_were_written(visit):
     page = visit().page
     panel = look(page, target="Ada wrote notes in 1843.")

@@ -285,6 +285,10 @@ def test_an_error_behind_a_picture_reaches_the_page_as_a_plain_notice(handlers, 
     assert raised.value.message == "Not &lt;b&gt;that&lt;/b&gt;."
 
 
+def test_what_a_model_is_not_for_is_not_counted(handlers):
+    assert handlers.count("fuse", "Ada wrote.", "no-such-model") == wording.KEYS_HINT
+
+
 def test_the_count_says_when_a_text_is_cut(handlers):
     assert handlers.count("fuse", "one two three", None) == "3 of 512 tokens"
     assert "the last 88 will be left out" in handlers.count("fuse", "word " * 600, None)

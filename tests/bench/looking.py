@@ -1,0 +1,186 @@
+"""The Attention tab: how long a look takes and what it sends, on the server; drawing and pointing, in a real Chromium.
+
+With the embedded model of summaries, in the type of numbers that the engine chooses. A text is examples, one behind the
+other; the output, its first sentences, is looked at as if it had been written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate, cycle
+from statistics import median
+
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+from demo.examples import examples
+from demo.links import WHOLE
+from demo.looking import Explored, Looking, draw
+from seq2seq.engine import Engine, EngineSettings
+from seq2seq.explain.grain import Grain
+from seq2seq.tasks import Task
+from seq2seq.trace import AttentionKind, Combination
+from tests.browser.chromium import open_chromium
+from tests.browser.panel import box, button, read, written
+from tests.browser.test_explorer import explorer
+from tests.serving import serve
+
+TASK: Task = "summarize"
+TARGET_TOKENS = 117
+VIEWS: dict[str, tuple[AttentionKind, int | Combination, Grain]] = {
+    "cross-attention, last layer, by words": ("cross", 5, "words"),
+    "encoder, last layer, by sentences": ("encoder", 5, "sentences"),
+    "cross-attention, rolled out, by words": ("cross", "rollout", "words"),
+}
+WORDS_POINTED_AT = 80
+PATIENCE = 120_000  # milliseconds
+POINT = """async (words) => {
+  const frame = () => new Promise(requestAnimationFrame);
+  const twoFrames = async (act) => {
+    await frame();
+    const started = performance.now();
+    act();
+    await frame();
+    await frame();
+    return performance.now() - started;
+  };
+  const times = { idle: [], pointing: [] };
+  for (const word of words) {
+    times.idle.push(await twoFrames(() => {}));
+    const event = new PointerEvent("pointerover", { bubbles: true, pointerType: "mouse" });
+    times.pointing.push(await twoFrames(() => word.dispatchEvent(event)));
+  }
+  return times;
+}"""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Seconds, the size of the map, and the bytes of what the page gets."""
+
+    first: float
+    again: float
+    shape: tuple[int, int]
+    sent: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """Milliseconds: how much longer than usual two frames take, and the work for a word by kind."""
+
+    above_pace: list[float]
+    work: dict[str, float]
+
+
+def looks(engine: Engine, num_tokens: int) -> Iterator[tuple[str, Look]]:
+    """Each view of a text that the engine has not seen yet."""
+    looking = Looking(engine)
+    for number, (name, view) in enumerate(VIEWS.items()):
+        text, target = text_of(engine, num_tokens, start=number), text_of(engine, TARGET_TOKENS, start=number)
+        forced = engine.force(TASK, text, target)
+
+        def look(forced=forced, target=target, view=view) -> tuple:
+            return drawn(looking, looking.explored(forced, target), *view)
+
+        first, _ = timed(look)
+        again, (shape, tokens, figure, table) = timed(look)
+        yield name, Look(first, again, shape, {"texts": len(tokens), "map": len(figure), "table": len(table)})
+
+
+def drawn(
+    looking: Looking, explored: Explored, kind: AttentionKind, layer: int | Combination, grain: Grain
+) -> tuple[tuple[int, int], bytes, bytes, bytes]:
+    """The size of the map, and its views as they are sent."""
+    seen = looking.seen(explored, kind, layer, grain, WHOLE)
+    _, tokens, figure, table, *_ = draw(seen, [], False, "hidden", False)
+    size = len(seen.record.targets), len(seen.record.sources)
+    return size, json.dumps(tokens).encode(), figure.to_json().encode(), table.encode()
+
+
+def timed(act: Callable[[], tuple]) -> tuple[float, tuple]:
+    started = time.monotonic()
+    result = act()
+    return time.monotonic() - started, result
+
+
+def text_of(engine: Engine, num_tokens: int, start: int = 0) -> str:
+    """As many whole sentences as fit, from the example number `start` on."""
+    texts = [text for title, text in examples(TASK).items() if "fails" not in title]
+    sentences = [each for text in texts[start:] + texts[:start] for each in re.split(r"(?<=\.) ", text)]
+    kept = ""
+    for text in accumulate(cycle(sentences), lambda before, sentence: f"{before} {sentence}"):
+        if engine.count_tokens(TASK, text).num_tokens > num_tokens:
+            return kept
+        kept = text
+
+
+def in_chromium(engine: Engine, num_tokens: int) -> tuple[list[float], Pointing] | None:
+    """Seconds from the click on Look to the map, first and again; and pointing at words. None without a Chromium."""
+    with serve(engine) as address, sync_playwright() as playwright:
+        browser = open_chromium(playwright)
+        if browser is None:
+            return None
+        expect.set_options(timeout=PATIENCE)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PATIENCE)
+        page.goto(address)
+        page.get_by_role("tab", name="Attention", exact=True).click()
+        panel = explorer(page)
+        panel.get_by_label("Summarize", exact=True).check()
+        box(panel).fill(text_of(engine, num_tokens))
+        panel.get_by_role("textbox", name=re.compile("^What was written")).fill(text_of(engine, TARGET_TOKENS))
+        seconds = [seconds_to_the_map(panel) for _ in range(2)]
+        found = pointing(page, panel)
+        browser.close()
+    return seconds, found
+
+
+def seconds_to_the_map(panel: Locator) -> float:
+    """Of what was drawn before, nothing is left to be taken for it."""
+    panel.locator(".heatmaplayer image").evaluate_all("images => images.forEach((image) => image.remove())")
+    started = time.monotonic()
+    button(panel, "Look").click()
+    panel.locator(".heatmaplayer image").first.wait_for(state="attached")
+    seconds = time.monotonic() - started
+    expect(button(panel, "Look")).to_be_enabled()
+    return seconds
+
+
+def pointing(page: Page, panel: Locator) -> Pointing:
+    """At words of both texts in turn, from their beginnings to their ends."""
+    page.mouse.move(0, 0)
+    words = [word for pair in zip(some(written(panel)), some(read(panel)), strict=True) for word in pair]
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    before = work_done(session)
+    times = page.evaluate(POINT, words)
+    after = work_done(session)
+    pace = median(times["idle"])
+    return Pointing(
+        [each - pace for each in times["pointing"]],
+        {kind: 1000 * (after[kind] - before[kind]) / len(words) for kind in before},
+    )
+
+
+def some(words: Locator) -> list:
+    every = words.element_handles()
+    count = WORDS_POINTED_AT // 2
+    return [every[number * len(every) // count] for number in range(count)]
+
+
+def work_done(session) -> dict[str, float]:
+    """Seconds of the page's main thread so far."""
+    metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+    names = {"script": "ScriptDuration", "style": "RecalcStyleDuration", "layout": "LayoutDuration"}
+    return {kind: metrics[name] for kind, name in (names | {"all": "TaskDuration"}).items()}
+
+
+def ready_engine() -> Engine:
+    """With the model loaded and warm."""
+    engine = Engine(EngineSettings())
+    for _ in looks(engine, 200):
+        pass
+    return engine
