@@ -16,33 +16,38 @@ MAX_ROWS_HEIGHT = 760
 LABELS_HEIGHT = 120
 MAX_COLUMN_LABELS = 48
 MIN_LABEL_HEIGHT = 15
+MAX_COLUMNS = 800  # more would be narrower than a pixel
 
 
 def heatmap(record: AttentionRecord, head: int | None = None, log: bool = False) -> go.Figure:
     """The map of one head, or of the mean over heads for None; with `log`, ink grows with a weight's logarithm.
 
     Axes are named by tokens; where there are more than fit, every n-th is named, and pointing at a cell names
-    both of its tokens with their positions.
+    both of its tokens with their positions. Of more than MAX_COLUMNS, the darkest of some neighbours stands for them.
     """
     weights = record.head(head)  # T S
+    darkest = darkest_weight(weights, record.sources)
+    starts = thinned(len(record.sources), MAX_COLUMNS)
+    weights = np.maximum.reduceat(weights, starts, axis=1)
     gap = 1 if max(weights.shape) <= MAX_COLUMN_LABELS else 0
     rows_height = min(MAX_ROWS_HEIGHT, max(120, ROW_HEIGHT * len(record.targets)))
     figure = go.Figure(
         go.Heatmap(
             z=weights.astype(np.float32),
-            x=_categories(record.sources),
-            y=_categories(record.targets),
+            x=[_category(record.sources, start, starts.step) for start in starts],
+            y=[_category(record.targets, place) for place in range(len(record.targets))],
             xgap=gap,
             ygap=gap,
             zmin=0.0,
-            zmax=darkest_weight(weights, record.sources),
+            zmax=darkest,
             colorscale=LOG_INK_SCALE if log else INK_SCALE,
             colorbar={"thickness": 8, "outlinewidth": 0, "tickformat": ".1~%", "len": 0.9},
             hovertemplate="wrote <b>%{y}</b><br>looked at <b>%{x}</b><br>weight %{z:.1%}<extra></extra>",
         )
     )
     figure.update_layout(LAYOUT, height=rows_height + LABELS_HEIGHT)
-    figure.update_xaxes(tickangle=-45 if len(record.sources) <= 30 else -90, **_axis(record.sources, MAX_COLUMN_LABELS))
+    named = tuple(record.sources[start] for start in starts)
+    figure.update_xaxes(tickangle=-45 if len(named) <= 30 else -90, **_axis(named, MAX_COLUMN_LABELS))
     figure.update_yaxes(autorange="reversed", **_axis(record.targets, rows_height // MIN_LABEL_HEIGHT))
     return figure
 
@@ -53,9 +58,12 @@ def darkest_weight(weights: np.ndarray, sources: tuple[Token, ...]) -> float:
     return float(weights[:, real].max() if real.any() else weights.max())
 
 
-def _categories(tokens: tuple[Token, ...]) -> list[str]:
-    """A name for each token that no other has, so that a figure keeps repeated words apart."""
-    return [f"{label(token, 40)} ({position})" for position, token in enumerate(tokens, start=1)]
+def _category(tokens: tuple[Token, ...], start: int, count: int = 1) -> str:
+    """A name for a token, or for neighbours, that no other has, so that a figure keeps repeated words apart."""
+    last = min(start + count, len(tokens)) - 1
+    if last == start:
+        return f"{label(tokens[start], 40)} ({start + 1})"
+    return f"{label(tokens[start], 20)} to {label(tokens[last], 20)} ({start + 1} to {last + 1})"
 
 
 def _axis(tokens: tuple[Token, ...], max_labels: int) -> dict:

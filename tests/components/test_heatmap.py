@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.heatmap import MAX_COLUMN_LABELS, heatmap
+from components.heatmap import MAX_COLUMN_LABELS, MAX_COLUMNS, heatmap
 from seq2seq.trace import Token
 from tests.components.records import long_record, record
 
@@ -36,6 +36,17 @@ def test_many_tokens_are_thinned_evenly_and_the_figure_stays_on_a_screen(num_tar
     assert len(set(np.diff(shown))) <= 1
     assert 200 <= figure.layout.height <= 900
     assert figure.data[0].z.shape == (num_targets, num_sources)
+
+
+def test_of_more_columns_than_pixels_the_darkest_neighbour_is_shown():
+    some = long_record(3, 2 * MAX_COLUMNS + 1)
+    trace = heatmap(some, 0).data[0]
+    weights = some.weights[0]
+    assert trace.z.shape == (3, len(trace.x)) == (3, -(-weights.shape[1] // 3))
+    assert np.allclose(trace.z[:, 1], weights[:, 3:6].max(axis=1))
+    assert np.allclose(trace.z[:, -1], weights[:, len(trace.x) * 3 - 3 :].max(axis=1))
+    assert trace.x[1].endswith("(4 to 6)")
+    assert len(set(trace.x)) == len(trace.x)
 
 
 def test_a_resting_head_does_not_wash_out_the_words():
