@@ -83,7 +83,7 @@ ROLLED_OUT = (
 MEAN_OF_LAYERS = "The mean of all heads of all layers: where the model looked at all, as often as it did."
 
 HEADS_TAB = "All heads"
-HEADS_LEAD = "Every head of every layer, small: what was written runs down, what was read runs across."
+HEADS_LEAD = "Every head of every layer, small: what looks runs down, what is looked at runs across."
 CHOICES_TAB = "How sure it was"
 CHOICES_LEAD = (
     "The more ink, the less sure the model was. Point at a word to see what else it weighed; choose another, and it "

@@ -85,20 +85,23 @@ def report_looking() -> None:
             sent = " | ".join(f"{size / 1000:.0f}" for size in look.sent.values())
             size = " x ".join(map(str, look.shape))
             print(f"| {num_tokens:,} | {name} | {size} | {look.first:.2f} | {look.again:.2f} | {sent} |", flush=True)
-    report_looking_in_chromium(engine, num_tokens=1000)
+    report_looking_in_chromium(engine)
 
 
-def report_looking_in_chromium(engine: Engine, num_tokens: int) -> None:
-    found = looking.in_chromium(engine, num_tokens)
-    if found is None:
+def report_looking_in_chromium(engine: Engine) -> None:
+    found = {tokens: looking.in_chromium(engine, *tokens) for tokens in ((1000, 117), (4096, 256))}
+    if None in found.values():
         print("\nno Chromium here, so nothing is measured in one: run `playwright install chromium`")
         return
-    (first, again), pointing = found
-    print(f"\nin Chromium, {num_tokens:,} tokens read: {first:.2f} s from Look to the map, {again:.2f} s again")
-    print("| for a word pointed at, ms | script | style | layout | all work | beyond two frames | at most |")
-    print("|---|---|---|---|---|---|---|")
-    work = " | ".join(f"{each:.1f}" for each in pointing.work.values())
-    print(f"| | {work} | {median(pointing.above_pace):.1f} | {max(pointing.above_pace):.1f} |\n")
+    print("\nin Chromium: seconds from a click to the map, and milliseconds of work for a word that is pointed at")
+    print("| tokens | Look | again | another layer | script | style | layout | all | beyond two frames | at most |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for (sources, targets), here in found.items():
+        seconds = " | ".join(f"{each:.2f}" for each in (*here.looks, median(here.layers)))
+        work = " | ".join(f"{each:.1f}" for each in here.pointing.work.values())
+        beyond = here.pointing.above_pace
+        print(f"| {targets} x {sources:,} | {seconds} | {work} | {median(beyond):.1f} | {max(beyond):.1f} |")
+    print()
 
 
 def report_loading(title: str, folder: Path) -> None:

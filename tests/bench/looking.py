@@ -37,6 +37,7 @@ VIEWS: dict[str, tuple[AttentionKind, int | Combination, Grain]] = {
 }
 WORDS_POINTED_AT = 80
 PATIENCE = 120_000  # milliseconds
+SETTLED = 1_000  # milliseconds after a map for whatever else was asked for
 POINT = """async (words) => {
   const frame = () => new Promise(requestAnimationFrame);
   const twoFrames = async (act) => {
@@ -73,6 +74,15 @@ class Pointing:
 
     above_pace: list[float]
     work: dict[str, float]
+
+
+@dataclass(frozen=True)
+class InChromium:
+    """Seconds from the click on Look to the map, first and again, and from that on another layer; and pointing."""
+
+    looks: list[float]
+    layers: list[float]
+    pointing: Pointing
 
 
 def looks(engine: Engine, num_tokens: int) -> Iterator[tuple[str, Look]]:
@@ -117,8 +127,8 @@ def text_of(engine: Engine, num_tokens: int, start: int = 0) -> str:
         kept = text
 
 
-def in_chromium(engine: Engine, num_tokens: int) -> tuple[list[float], Pointing] | None:
-    """Seconds from the click on Look to the map, first and again; and pointing at words. None without a Chromium."""
+def in_chromium(engine: Engine, num_tokens: int, target_tokens: int) -> InChromium | None:
+    """None without a Chromium."""
     with serve(engine) as address, sync_playwright() as playwright:
         browser = open_chromium(playwright)
         if browser is None:
@@ -131,21 +141,28 @@ def in_chromium(engine: Engine, num_tokens: int) -> tuple[list[float], Pointing]
         panel = explorer(page)
         panel.get_by_label("Summarize", exact=True).check()
         box(panel).fill(text_of(engine, num_tokens))
-        panel.get_by_role("textbox", name=re.compile("^What was written")).fill(text_of(engine, TARGET_TOKENS))
-        seconds = [seconds_to_the_map(panel) for _ in range(2)]
+        panel.get_by_role("textbox", name=re.compile("^What was written")).fill(text_of(engine, target_tokens))
+        looks = [seconds_to_the_map(panel, button(panel, "Look")) for _ in range(2)]
+        layers = [seconds_to_the_map(panel, layer_choice(panel, number)) for number in (2, 3, 4)]
         found = pointing(page, panel)
         browser.close()
-    return seconds, found
+    return InChromium(looks, layers, found)
 
 
-def seconds_to_the_map(panel: Locator) -> float:
-    """Of what was drawn before, nothing is left to be taken for it."""
+def layer_choice(panel: Locator, number: int) -> Locator:
+    panel.get_by_label("Layer", exact=True).click()
+    return panel.page.get_by_role("option", name=re.compile(f"^{number} of"))
+
+
+def seconds_to_the_map(panel: Locator, choice: Locator) -> float:
+    """From the click on a choice. Of what was drawn before, nothing is left to be taken for it."""
     panel.locator(".heatmaplayer image").evaluate_all("images => images.forEach((image) => image.remove())")
     started = time.monotonic()
-    button(panel, "Look").click()
+    choice.click()
     panel.locator(".heatmaplayer image").first.wait_for(state="attached")
     seconds = time.monotonic() - started
     expect(button(panel, "Look")).to_be_enabled()
+    panel.page.wait_for_timeout(SETTLED)
     return seconds
 
 
