@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from components.difference_view import difference_view
 from components.heatmap import heatmap
+from components.links_table import links_table
 from components.palette import signed
 from components.runs_table import runs_table
 from components.token_view import token_view
@@ -19,7 +20,7 @@ from demo.links import WHOLE, Look
 from demo.looking import Explored, Looking, look_of, shown_of
 from seq2seq.tasks.differing import differing
 
-Drawn = tuple[dict, go.Figure]
+Drawn = tuple[dict, go.Figure, str]  # linked texts, map, table
 
 
 def keep(explored: Explored | None) -> tuple[Explored | None, str, dict]:
@@ -37,12 +38,12 @@ class Comparing:
         self.engine = looking.engine
 
     def compare(self, kept: Explored | None, explored: Explored | None, *form) -> tuple:
-        """Whether there is anything to compare, facts and differences, and of either its two linked texts and its map.
+        """Whether there is anything to compare, facts and differences, and of either its texts and map.
 
         `form` are the values of Look, in order: how both are looked at.
         """
         if kept is None or explored is None or kept is explored:
-            return gr.update(visible=False), "", "", {}, go.Figure(), {}, go.Figure()
+            return gr.update(visible=False), "", "", *2 * ({}, go.Figure(), "")
         with in_plain_words():
             facts = zip(explorer_words.FACTS, self.facts(kept), self.facts(explored), strict=True)
             look = look_of(*form)
@@ -77,4 +78,4 @@ class Comparing:
         layer = min(look.layer, count - 1) if isinstance(look.layer, int) else look.layer
         seen = self.looking.seen(explored, look.kind, layer, look.grain, look.part)
         record = shown_of(seen, list(look.heads), look.largest, look.marks)
-        return token_view(record), heatmap(record, log=look.log)
+        return token_view(record), heatmap(record, log=look.log), links_table(record)

@@ -2,6 +2,7 @@
 // Runs once when its gr.HTML is made (element, props and watch are given); words are set as text, never as markup.
 
 const TOP = 4; // how many of the strongest words the line above the texts names
+const FAINTEST = 0.01; // of the darkest: less is not seen
 
 element.innerHTML = `
   <p class="tv-says" role="status"></p>
@@ -33,6 +34,7 @@ let record = null; // {target, source, weights, row_max, sides}, with weights de
 let words = { target: [], source: [] }; // the spans
 let pinned = null; // {side, index}
 let shown = null;
+let lit = []; // the words that are not as they were written
 let next = null;
 let frame = 0;
 
@@ -40,6 +42,7 @@ function load() {
   record = null;
   pinned = shown = next = null;
   words = { target: [], source: [] };
+  lit = [];
   for (const side of ["target", "source"]) texts[side].replaceChildren();
   says.textContent = "";
   const value = props.value;
@@ -105,30 +108,32 @@ function carriers(values) {
 }
 
 function light(at) {
-  for (const side of ["target", "source"]) {
-    for (const word of words[side]) {
-      word.style.removeProperty("--weight");
-      word.classList.remove("tv-here");
-    }
+  for (const word of lit) {
+    word.style.removeProperty("--weight");
+    word.classList.remove("tv-here");
   }
+  lit = [];
+  const values = at && weights(at);
   if (at) {
-    const values = weights(at);
     const most = brightest(values, other[at.side]);
     const carries = carriers(values);
     words[other[at.side]].forEach((word, index) => {
-      if (carries[index]) word.style.setProperty("--weight", Math.min(1, values[index] / most).toFixed(3));
+      if (!carries[index] || values[index] < FAINTEST * most) return;
+      word.style.setProperty("--weight", Math.min(1, values[index] / most).toFixed(3));
+      lit.push(word);
     });
-    words[at.side][at.index].classList.add("tv-here");
+    const here = words[at.side][at.index];
+    here.classList.add("tv-here");
+    lit.push(here);
   }
-  say(at);
+  say(at, values);
 }
 
-function say(at) {
+function say(at, values) {
   if (!at) {
     says.textContent = REST;
     return;
   }
-  const values = weights(at);
   const strongest = values
     .map((value, index) => [value, index])
     .filter(([value]) => value >= 0.005)

@@ -20,7 +20,7 @@ class ComparePanel:
     kept: gr.State  # Explored
     note: gr.Markdown
     frame: gr.Column
-    views: list[Component]  # facts, difference, and of either run its linked texts and its map
+    views: list[Component]  # facts, difference, and of either run its linked texts, its map and that as a table
 
 
 def compare_panel() -> ComparePanel:
@@ -37,12 +37,14 @@ def compare_panel() -> ComparePanel:
     return ComparePanel(button, gr.State(), note, frame, views)
 
 
-def _run(head: str) -> tuple[gr.HTML, gr.Plot]:
+def _run(head: str) -> tuple[gr.HTML, gr.Plot, gr.HTML]:
     with gr.Column(min_width=280):
         gr.Markdown(f"### {head}")
         tokens = token_view()
         with gr.Accordion(wording.HEATMAP_TITLE, open=True):
-            return tokens, gr.Plot(show_label=False, container=False, elem_classes="heatmap")
+            picture = gr.Plot(show_label=False, container=False, elem_classes="heatmap")
+        with gr.Accordion(wording.TABLE_TITLE, open=False):
+            return tokens, picture, gr.HTML(apply_default_css=False, js_on_load=None)
 
 
 def wire_compare(

@@ -138,7 +138,7 @@ PEGASUS = PegasusRecipe(
     num_layers=(4, 3),
     vocab_size=VOCAB_SIZE,
     max_position_embeddings=4096,
-    settings=TrainingSettings(num_steps=900, learning_rate=5e-4, warmup_steps=60, batch_cost=4600, validate_every=100),
+    settings=TrainingSettings(num_steps=600, learning_rate=5e-4, warmup_steps=60, batch_cost=4600, validate_every=100),
     prompts={"summarize": "<summarize>"},
     generation={"summarize": SUMMARY_SEARCH},
 )

@@ -33,7 +33,7 @@ def test_both_are_drawn_as_each_alone_and_told_apart(looking):
     assert frame["visible"]
     assert facts.count("class='differs'") == 2 * 3  # the output, its log-probability, its perplexity
     assert "<del>bakery.</del> <ins>small shop.</ins>" in difference
-    for run, (tokens, figure) in zip((first, second), (views[:2], views[2:]), strict=True):
+    for run, (tokens, figure, _) in zip((first, second), (views[:3], views[3:]), strict=True):
         record = looking.seen(run, "cross", 5, "words", 1).record
         assert [piece[1] for piece in tokens["source"]] == ["She", "opened", "a", "small", "bakery", "there."]
         kept = [place for place, target in enumerate(record.targets) if not target.special]
