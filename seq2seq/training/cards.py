@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seq2seq.config import BertGenerationConfig, BigBirdConfig
 from seq2seq.models import BigBirdForQuestionAnswering
@@ -158,11 +158,16 @@ SUMMARY_WORDS = WritingWords(
     licences="Publishers' news and textbooks under non-commercial licences are among them: whether weights trained on "
     "such texts may be used commercially is for the user to judge.",
 )
+PEGASUS_WORDS = replace(
+    SUMMARY_WORDS,
+    fails=f"{SUMMARY_WORDS.fails} It is smaller than Gloss summaries, from which it was made, and does less well: it "
+    "is there to show the architecture at work.",
+)
 WORDS = {
     "fusion-first": FUSION_WORDS,
     "fusion": FUSION_WORDS,
     "summary": SUMMARY_WORDS,
-    "pegasus": SUMMARY_WORDS,
+    "pegasus": PEGASUS_WORDS,
     "small": WritingWords(
         tags=f"{FUSION_WORDS.tags}, summarization",
         baselines=f"{FUSION_WORDS.baselines}; {SUMMARY_WORDS.baselines}",
