@@ -17,6 +17,7 @@ from itertools import groupby
 import numpy as np
 
 from components.heatmap import darkest_weight
+from components.packing import packed
 from components.palette import ACCENT, label, thinned, visible
 from components.token_view import token_view
 from seq2seq.trace import AttentionRecord, Token
@@ -54,7 +55,7 @@ figure {{ margin: 2rem 0; overflow-x: auto; }}
 <script>
 (() => {{
 const element = document.getElementById("view");
-const props = {{ value: JSON.parse(document.getElementById("record").textContent) }};
+const props = {{ value: document.getElementById("record").textContent }};
 const watch = () => {{}};
 const trigger = () => {{}};
 {script}
@@ -121,7 +122,7 @@ def as_html(record: AttentionRecord, head: int | None, script: str, css: str) ->
         ink=f"rgb{ACCENT}",
         css=css.replace("</style", "<\\/style"),
         svg=as_svg(record, head),
-        data=json.dumps(token_view(record, head)).replace("<", "\\u003c"),
+        data=packed(token_view(record, head)),
         script=script.replace("</script", "<\\/script"),
     )
 

@@ -17,18 +17,17 @@ SHARES, CORRELATIONS = ("entropy", "distance", "special"), ("diagonality", "agre
 FEW, MANY = 1 / 3, 2 / 3  # of the largest entropy
 
 
-def heads_grid(record: HeadsRecord, shown: tuple[int, int] | None) -> dict:
-    """What the browser needs to show `record`, with the head `shown` marked.
+def heads_grid(record: HeadsRecord) -> dict:
+    """What the browser needs to show `record`.
 
     Keys: `shape`, L H R C; `maps`, base64 of as many bytes; `heads`, layer by layer, each with `place` (layer and
     head), `facts` (numbers or None: entropy, distance, special, diagonality, agreement), the same as a reader should
-    see them (`shown`), in a line (`says`) and beneath a picture (`caption`); `chosen`, a place or None.
+    see them (`shown`), in a line (`says`) and beneath a picture (`caption`).
     """
     return {
         "shape": list(record.maps.shape),
         "maps": base64.b64encode(np.round(255 * record.maps).astype(np.uint8).tobytes()).decode("ascii"),
         "heads": [_head(facts) for facts in record.facts],
-        "chosen": None if shown is None else list(shown),
     }
 
 

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from components.answer_scores import answer_figure, answer_table
 from components.answer_view import answer_view
+from components.packing import packed
 from demo import wording
 from demo.handlers import buttons, chosen_card, explain, in_plain_words, result
 from seq2seq.engine import Engine
@@ -19,7 +20,7 @@ from seq2seq.tasks import InputError
 from seq2seq.tasks.results import Reading
 from seq2seq.trace import Answer
 
-Views = tuple[dict, go.Figure, str]  # the answer in its text, its scores as a figure, as a table
+Views = tuple[str, go.Figure, str]  # the answer in its text, its scores as a figure, as a table
 UNCHANGED = (gr.skip(),) * 4  # the frame of the views, and each of them
 
 
@@ -29,7 +30,7 @@ def begin_answer() -> tuple:
 
 
 def views(answer: Answer) -> Views:
-    return answer_view(answer), answer_figure(answer), answer_table(answer)
+    return packed(answer_view(answer)), answer_figure(answer), answer_table(answer)
 
 
 def found(answer: Answer) -> dict:

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from components.difference_view import difference_view
 from components.heatmap import heatmap
 from components.links_table import links_table
+from components.packing import NO_VIEW, packed
 from components.palette import signed
 from components.runs_table import runs_table
 from components.token_view import token_view
@@ -20,7 +21,7 @@ from demo.links import WHOLE, Look
 from demo.looking import Explored, Looking, look_of, shown_of
 from seq2seq.tasks.differing import differing
 
-Drawn = tuple[dict, go.Figure, str]  # linked texts, map, table
+Drawn = tuple[str, go.Figure, str]  # linked texts, map, table
 
 
 def keep(explored: Explored | None) -> tuple[Explored | None, str, dict]:
@@ -43,7 +44,7 @@ class Comparing:
         `form` are the values of Look, in order: how both are looked at.
         """
         if kept is None or explored is None or kept is explored:
-            return gr.update(visible=False), "", "", *2 * ({}, go.Figure(), "")
+            return gr.update(visible=False), "", "", *2 * (NO_VIEW, go.Figure(), "")
         with in_plain_words():
             facts = zip(explorer_words.FACTS, self.facts(kept), self.facts(explored), strict=True)
             look = look_of(*form)
@@ -78,4 +79,4 @@ class Comparing:
         layer = min(look.layer, count - 1) if isinstance(look.layer, int) else look.layer
         seen = self.looking.seen(explored, look.kind, layer, look.grain, look.part)
         record = shown_of(seen, list(look.heads), look.largest, look.marks)
-        return token_view(record), heatmap(record, log=look.log), links_table(record)
+        return packed(token_view(record)), heatmap(record, log=look.log), links_table(record)

@@ -19,6 +19,7 @@ import plotly.graph_objects as go
 
 from components.heatmap import heatmap
 from components.links_table import links_table
+from components.packing import NO_VIEW, packed
 from components.provenance_view import provenance_view
 from components.selection import readable
 from components.token_view import token_view
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 
 MEAN_HEAD = -1  # the value of the choice "mean of all heads"
 Unit = Literal["words", "tokens", "everything"]
-Views = tuple[dict, go.Figure, str]  # token view, heat map, table
+Views = tuple[str, go.Figure, str]  # token view, heat map, table
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,11 @@ def redraw(run: Run | None, record: AttentionRecord | None, head: int, unit: Uni
     """The three views of a run's record that is there already; empty, if another run has begun."""
     with in_plain_words():
         if run is None or record is None:
-            return {}, go.Figure(), ""
+            return NO_VIEW, go.Figure(), ""
         shown = selected(record, unit)
         chosen = None if head == MEAN_HEAD else head
-        return token_view(shown, chosen, run.quoted), heatmap(shown, chosen), links_table(shown, chosen)
+        linked = packed(token_view(shown, chosen, run.quoted))
+        return linked, heatmap(shown, chosen), links_table(shown, chosen)
 
 
 def open_document(path: str | None) -> str:
@@ -179,15 +181,15 @@ def begin_shorter(task: Task, shown: dict) -> tuple:
     return run, cancel, {**fresh, "longer": shown["text"], "known": known}, *rest
 
 
-def no_provenance() -> tuple[dict, dict]:
+def no_provenance() -> tuple[dict, str]:
     """Where the sentences of an older run come from is hidden."""
-    return gr.update(visible=False), {}
+    return gr.update(visible=False), NO_VIEW
 
 
-def provenance_shown(found: Sequence[Provenance], *, running: str = "", problem: str = "") -> dict:
+def provenance_shown(found: Sequence[Provenance], *, running: str = "", problem: str = "") -> str:
     """What the view of it shows of the sections that were looked at so far."""
     says = wording.found_by(each.method for each in found)
-    return {**provenance_view(found), "says": says, "running": running, "problem": problem}
+    return packed({**provenance_view(found), "says": says, "running": running, "problem": problem})
 
 
 def end(shown: dict) -> tuple:

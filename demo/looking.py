@@ -15,6 +15,7 @@ from components.export import as_csv, as_html, as_json, as_svg
 from components.heads_grid import heads_grid
 from components.heatmap import heatmap
 from components.links_table import links_table
+from components.packing import NO_VIEW, packed
 from components.selection import of_heads, readable, without_sinks
 from components.token_view import token_view
 from components.why_view import why_view
@@ -65,16 +66,22 @@ def begin_look(task: Task) -> tuple:
 
 def begin_why() -> tuple:
     """Find out was pressed: the buttons, no word on it yet, and no older findings."""
-    return *buttons(running=True), result("why", running=True), {}
+    return *buttons(running=True), result("why", running=True), NO_VIEW
 
 
-def draw(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, log: bool) -> tuple:
-    """A note, two linked texts, a heat map and a table of a record that is there already, and no link to it yet."""
+def draw(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, log: bool, drawn: tuple | None) -> tuple:
+    """A note, two linked texts, a heat map and a table of a record that is there already, and no link to it yet.
+
+    Last, what is drawn now, by which nothing is drawn twice when a record comes with other heads.
+    """
+    asked = seen, tuple(heads), largest, marks, log
+    if asked == drawn:
+        return (gr.skip(),) * 6
     with in_plain_words():
         if seen is None:
-            return "", {}, go.Figure(), "", {}
+            return "", NO_VIEW, go.Figure(), "", {}, asked
         record = shown_of(seen, heads, largest, marks)
-        return seen.note, token_view(record), heatmap(record, log=log), links_table(record), {}
+        return seen.note, packed(token_view(record)), heatmap(record, log=log), links_table(record), {}, asked
 
 
 def exported(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, form: explorer_words.Format) -> dict:
@@ -218,7 +225,7 @@ class Looking:
         Of the map's form, the values of Look in order, but for those that need no choices.
         """
         if explored is None:
-            return gr.update(visible=False), *[gr.skip()] * 15
+            return gr.update(visible=False), *[gr.skip()] * 16
         with in_plain_words():
             look = explored.look
             layers, heads, seen = self.see(explored, look.kind, look.layer, look.grain, look.part)
@@ -234,12 +241,13 @@ class Looking:
                 look.marks,
                 look.log,
                 seen,
-                {},
+                NO_VIEW,
+                None,
                 gr.update(choices=explorer_words.stretch_choices([each.piece for each in explored.stretches]), value=0),
-                {},
+                NO_VIEW,
                 gr.update(choices=layer_numbers, value=[]),
                 heads | {"value": []},
-                {},
+                NO_VIEW,
             )
 
     def see(
@@ -268,34 +276,35 @@ class Looking:
             got = self.engine.fitting(explored.written, wanted, MOST_CELLS)
             return Seen(self.engine.attention(explored.written, got), explorer_words.note_on_map(wanted, got))
 
-    def glance(self, explored: Explored | None, kind: AttentionKind, shown: dict) -> dict:
-        """All heads of a kind, if they are not shown already."""
-        if explored is None or shown.get("kind") == kind:
-            return gr.skip()
+    def glance(self, explored: Explored | None, kind: AttentionKind, shown: AttentionKind | None) -> tuple:
+        """All heads of a kind, if it is not the one that is shown already; and which is shown now."""
+        if explored is None or shown == kind:
+            return gr.skip(), gr.skip()
         with in_plain_words():
-            return heads_grid(self.engine.heads(explored.written, kind), None) | {"kind": kind}
+            return packed(heads_grid(self.engine.heads(explored.written, kind))), kind
 
-    def choose_head(self, explored: Explored | None, grid: dict, kind: AttentionKind, grain: Grain, part: int) -> tuple:
+    def choose_head(
+        self, explored: Explored | None, kind: AttentionKind, grain: Grain, part: int, event: gr.EventData
+    ) -> tuple:
         """A head of the grid was clicked: its layer and itself in the form, and the record."""
-        layer, head = grid["chosen"]
+        layer, head = event.layer, event.head
         choices = explorer_words.layer_choices(explored.layers(kind))
         seen = self.seen(explored, kind, layer, grain, part)
         heads = gr.update(choices=explorer_words.head_choices(seen.record.num_heads), value=[head])
         return gr.update(choices=choices, value=layer), heads, seen, gr.update(selected="map")
 
-    def confidence(self, explored: Explored | None) -> dict:
+    def confidence(self, explored: Explored | None) -> str:
         """How sure the model was of each token."""
         if explored is None:
-            return {}
+            return NO_VIEW
         with in_plain_words():
-            return choices_view(self.engine.choices(explored.written), explored.text)
+            return packed(choices_view(self.engine.choices(explored.written), explored.text))
 
-    def go_on(self, explored: Explored, view: dict) -> Iterator[tuple]:
+    def go_on(self, explored: Explored, event: gr.EventData) -> Iterator[tuple]:
         """As `look`: the output with the alternative that was picked, and what the model writes after it."""
         written, so_far = explored.written, ""
         try:
-            place, token_id = view["picked"]
-            for generated in self.engine.go_on(written, place, token_id):
+            for generated in self.engine.go_on(written, event.place, event.token_id):
                 so_far = generated.text
                 if not generated.finished:
                     yield result(written.task, so_far, notes=wording.running(generated), running=True), gr.skip()
@@ -304,7 +313,7 @@ class Looking:
         except Exception as error:
             yield result(written.task, so_far, problem=explain(error)), gr.skip()
 
-    def why(self, explored: Explored | None, place: int) -> Iterator[tuple[dict, dict]]:
+    def why(self, explored: Explored | None, place: int) -> Iterator[tuple[dict, str]]:
         """How far it is, and what each method says, as they come."""
         found: list[Attribution] = []
         try:
@@ -314,7 +323,7 @@ class Looking:
                 if isinstance(step, Attribution):
                     found.append(step)
                 notes = explorer_words.finding_out(step)
-                yield result("why", notes=notes, running=True), why_view(found, explorer_words.METHOD_NOTES)
+                yield result("why", notes=notes, running=True), packed(why_view(found, explorer_words.METHOD_NOTES))
             yield result("why", notes=explorer_words.found_out([each.method for each in found])), gr.skip()
         except Exception as error:
             yield result("why", problem=explain(error)), gr.skip()
@@ -338,7 +347,7 @@ class Looking:
             rewriting = self.engine.without_heads(explored.written, muted)
             return explorer_words.rewritten(rewriting), difference_view(differing(rewriting.before, rewriting.after))
 
-    def beams(self, explored: Explored | None) -> dict:
+    def beams(self, explored: Explored | None) -> str:
         """What a beam search weighs for the same text."""
         with in_plain_words():
-            return {} if explored is None else beam_tree(self.engine.beam_tree(explored.written))
+            return NO_VIEW if explored is None else packed(beam_tree(self.engine.beam_tree(explored.written)))

@@ -22,8 +22,8 @@ function load() {
   shown = null;
   list.replaceChildren();
   text.replaceChildren();
-  const value = props.value;
-  if (!value || !value.pieces) return;
+  const value = JSON.parse(props.value || "{}");
+  if (!value.pieces) return;
   title.textContent = value.found ? "The answer, and what else it could be" : "What it could be if there is one after all";
   value.candidates.forEach(offer);
   for (const [before, words, index] of value.pieces) {

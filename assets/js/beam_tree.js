@@ -10,7 +10,7 @@ let runs = [];
 let children = new Map(); // of each run and of the start: the runs that go on from it, likeliest first
 
 function load() {
-  const value = props.value || {};
+  const value = JSON.parse(props.value || "{}");
   runs = value.runs || [];
   says.textContent = value.says || "";
   children = new Map();

@@ -1,6 +1,6 @@
 // The browser's half of components/choices_view.py: an output inked where the model was unsure, and what else it had.
-// Runs once when its gr.HTML is made. Choosing to go on with another token sets props.value.picked to [place, token id]
-// and triggers "submit". Words are set as text, never as markup.
+// Runs once when its gr.HTML is made. Choosing to go on with another token triggers "submit" with {place, token_id}.
+// Words are set as text, never as markup.
 
 element.innerHTML = `
   <p class="cv-says"></p>
@@ -13,18 +13,20 @@ const text = part(".cv-text");
 const others = part("ol");
 const REST = "Point at a word, or move to one with Tab and the arrow keys, to see what else the model weighed there.";
 
-let words = []; // the spans
+let tokens = [];
+let words = []; // their spans
 let pinned = null;
 let shown = null;
 
 function load() {
-  const value = props.value || {};
+  const value = JSON.parse(props.value || "{}");
+  tokens = value.tokens || [];
   words = [];
   pinned = shown = null;
   part(".cv-says").textContent = value.says || "";
   text.replaceChildren();
   element.classList.toggle("cv-empty", !value.tokens);
-  (value.tokens || []).forEach(write);
+  tokens.forEach(write);
   if (words.length) words[0].tabIndex = 0;
   others.replaceChildren();
   part("h4").textContent = REST;
@@ -53,7 +55,7 @@ function show(index) {
   words[shown]?.classList.remove("cv-here");
   shown = index;
   words[index].classList.add("cv-here");
-  const token = props.value.tokens[index];
+  const token = tokens[index];
   part("h4").textContent = `“${token.text.trim()}” was written (${token.percent}). Go on from here with:`;
   others.replaceChildren(...token.others.map(offer));
 }
@@ -129,8 +131,7 @@ element.addEventListener("keydown", (event) => event.key === "Escape" && leave()
 others.addEventListener("click", (event) => {
   const id = event.target.closest("[data-id]")?.dataset.id;
   if (id === undefined) return;
-  props.value = { ...props.value, picked: [shown, Number(id)] };
-  trigger("submit");
+  trigger("submit", { place: shown, token_id: Number(id) });
 });
 
 watch("value", load);

@@ -1,6 +1,6 @@
 // The browser's half of components/heads_grid.py: a small picture of every head, larger ones of one layer, and a table
 // of what is known of each.
-// Runs once when its gr.HTML is made. Choosing a head sets props.value.chosen to [layer, head] and triggers "submit".
+// Runs once when its gr.HTML is made. Choosing a head triggers "submit" with {layer, head}.
 
 const FIRST_ROWS = 24;
 const COLUMNS = ["Head", "Entropy", "Distance", "Special", "Diagonality", "Agreement"];
@@ -35,22 +35,19 @@ const large = part(".hg-large");
 const facts = part(".hg-facts");
 const all = part(".hg-all");
 
-let drawn = null; // what the page shows, but for the choice
-let maps = null; // their bytes
+let heads = []; // what is known of each
+let shape = []; // layers, heads, and rows and columns of a picture
+let maps = null; // the bytes of the pictures
+let chosen = null; // [layer, head]
 let alone = null; // the layer that is shown larger, or null for all
 let cells = []; // the buttons that arrows move between: each layer's number and its heads, or one layer's large heads
 let order = { column: 0, down: false };
 let showsAll = false;
 
 function load() {
-  const value = props.value || {};
-  const key = JSON.stringify([value.maps, value.heads]);
-  if (key !== drawn) draw(value);
-  drawn = key;
-  if (value.maps) mark();
-}
-
-function draw(value) {
+  const value = JSON.parse(props.value || "{}");
+  ({ heads = [], shape = [] } = value);
+  chosen = null;
   alone = null;
   showsAll = false;
   order = { column: 0, down: false };
@@ -58,8 +55,8 @@ function draw(value) {
   element.classList.toggle("hg-empty", !value.maps);
   if (!value.maps) return;
   maps = Uint8Array.from(atob(value.maps), (character) => character.charCodeAt(0));
-  drawGrid(value);
-  drawBar(value);
+  drawGrid();
+  drawBar();
   COLUMNS.forEach((name, column) => part(".hg-facts thead tr").append(sorter(name, column)));
   show(null);
 }
@@ -70,31 +67,32 @@ function made(tag, properties, ...children) {
   return node;
 }
 
-function drawGrid({ shape: [layers, heads] }) {
-  const numbers = Array.from({ length: heads }, (_, head) => made("th", { scope: "col", textContent: head + 1 }));
+function drawGrid() {
+  const [layers, width] = shape;
+  const numbers = Array.from({ length: width }, (_, head) => made("th", { scope: "col", textContent: head + 1 }));
   grid.tHead.append(made("tr", {}, made("th", { scope: "col", textContent: "Layer" }), ...numbers));
   for (let layer = 0; layer < layers; layer++) {
     const row = made("tr", {}, made("th", { scope: "row" }, numbered(layer, `Layer ${layer + 1}, larger`)));
-    for (let head = 0; head < heads; head++) row.append(made("td", {}, thumb(layer * heads + head)));
+    for (let head = 0; head < width; head++) row.append(made("td", {}, thumb(layer * width + head)));
     grid.tBodies[0].append(row);
   }
 }
 
-function drawBar({ shape: [layers] }) {
-  const numbers = Array.from({ length: layers }, (_, layer) => numbered(layer, `Layer ${layer + 1}`));
+function drawBar() {
+  const numbers = Array.from({ length: shape[0] }, (_, layer) => numbered(layer, `Layer ${layer + 1}`));
   const back = made("button", { type: "button", className: "hg-back", textContent: "← All layers" });
   bar.append(back, made("span", {}, "Layer", ...numbers));
 }
 
 function drawLarge() {
-  const heads = props.value.shape[1];
+  const width = shape[1];
   large.ariaLabel = `Heads of layer ${alone + 1}`;
-  large.append(...Array.from({ length: heads }, (_, head) => withCaption(thumb(alone * heads + head), head)));
+  large.append(...Array.from({ length: width }, (_, head) => withCaption(thumb(alone * width + head), head)));
 }
 
 function withCaption(button, head) {
   const number = made("b", { textContent: `Head ${head + 1}` });
-  button.append(made("span", {}, number, ` ${props.value.heads[button.dataset.at].caption}`));
+  button.append(made("span", {}, number, ` ${heads[button.dataset.at].caption}`));
   return button;
 }
 
@@ -105,10 +103,10 @@ function numbered(layer, ariaLabel) {
 }
 
 function thumb(at) {
-  const [height, width] = props.value.shape.slice(2);
+  const [height, width] = shape.slice(2);
   const picture = made("canvas", { width, height });
   paint(picture, maps.subarray(at * height * width, (at + 1) * height * width));
-  const ariaLabel = props.value.heads[at].says;
+  const ariaLabel = heads[at].says;
   const button = made("button", { type: "button", className: "hg-thumb", ariaLabel }, picture);
   button.dataset.at = at;
   return button;
@@ -135,7 +133,7 @@ function drawRows() {
   [...facts.tHead.rows[0].cells].forEach((cell, column) => {
     cell.ariaSort = column === order.column ? (order.down ? "descending" : "ascending") : "none";
   });
-  const places = sorted(props.value.heads);
+  const places = sorted();
   const shown = showsAll ? places : places.slice(0, FIRST_ROWS);
   facts.tBodies[0].replaceChildren(...shown.map(row));
   all.hidden = showsAll || places.length <= FIRST_ROWS;
@@ -143,7 +141,7 @@ function drawRows() {
 }
 
 // The places of the heads that are shown; those without a number are last whichever way the others stand.
-function sorted(heads) {
+function sorted() {
   const number = (at) => (order.column ? heads[at].facts[order.column - 1] : at);
   const direction = order.down ? -1 : 1;
   const shown = [...heads.keys()].filter((at) => alone === null || heads[at].place[0] === alone);
@@ -155,7 +153,7 @@ function sorted(heads) {
 }
 
 function row(at) {
-  const { place, shown } = props.value.heads[at];
+  const { place, shown } = heads[at];
   const button = made("button", { type: "button", textContent: `Layer ${place[0] + 1}, head ${place[1] + 1}` });
   button.dataset.at = at;
   button.ariaPressed = String(isChosen(place));
@@ -164,13 +162,12 @@ function row(at) {
 }
 
 function isChosen([layer, head]) {
-  const chosen = props.value.chosen;
   return Boolean(chosen) && chosen[0] === layer && chosen[1] === head;
 }
 
 function mark() {
   for (const button of element.querySelectorAll("[data-at]")) {
-    button.ariaPressed = String(isChosen(props.value.heads[button.dataset.at].place));
+    button.ariaPressed = String(isChosen(heads[button.dataset.at].place));
   }
   if (element.contains(document.activeElement)) return;
   reachFirst();
@@ -217,13 +214,13 @@ function reachFirst() {
 
 function say(at) {
   const rest = alone === null ? REST_OF_ALL : REST_OF_ONE;
-  says.textContent = at === null ? rest : props.value.heads[at].says;
+  says.textContent = at === null ? rest : heads[at].says;
 }
 
 function choose(at) {
-  props.value = { ...props.value, chosen: props.value.heads[at].place };
+  chosen = heads[at].place;
   mark();
-  trigger("submit");
+  trigger("submit", { layer: chosen[0], head: chosen[1] });
 }
 
 function sort(column) {
@@ -233,7 +230,7 @@ function sort(column) {
 
 function move(button, key) {
   const at = cells.indexOf(button);
-  const width = alone === null ? props.value.shape[1] + 1 : numColumns();
+  const width = alone === null ? shape[1] + 1 : numColumns();
   const [first, last] = alone === null ? [at - (at % width), at - (at % width) + width - 1] : [0, cells.length - 1];
   const target = {
     ArrowRight: Math.min(at + 1, last),

@@ -23,7 +23,7 @@ let lit = null;
 let back = null; // the button that led to the text
 
 function load() {
-  const { sections = [], says = "", running = "", problem = "" } = props.value || {};
+  const { sections = [], says = "", running = "", problem = "" } = JSON.parse(props.value || "{}");
   if (!drawn || sections.length <= drawn) clear();
   sections.slice(drawn).forEach(draw);
   drawn = sections.length;

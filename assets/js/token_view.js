@@ -45,9 +45,9 @@ function load() {
   lit = [];
   for (const side of ["target", "source"]) texts[side].replaceChildren();
   says.textContent = "";
-  const value = props.value;
-  element.classList.toggle("tv-empty", !value?.weights);
-  if (!value?.weights) return;
+  const value = JSON.parse(props.value || "{}");
+  element.classList.toggle("tv-empty", !value.weights);
+  if (!value.weights) return;
   record = { ...value, weights: Uint8Array.from(atob(value.weights), (character) => character.charCodeAt(0)) };
   for (const side of ["target", "source"]) {
     name(side, NAMES[value.sides][side]);

@@ -10,7 +10,7 @@ element.innerHTML = `
 const part = (name) => element.querySelector(name);
 
 function load() {
-  const { says = "", methods = [] } = props.value || {};
+  const { says = "", methods = [] } = JSON.parse(props.value || "{}");
   part(".wv-says").textContent = says;
   part(".wv-legend").hidden = !methods.some(({ pieces }) => pieces.some(([, , , ink]) => ink < 0));
   part(".wv-methods").replaceChildren(...methods.map(method));

@@ -61,6 +61,7 @@ def attention_tab(
     """Add the tab to the page that is being built, which may be opened by a link into it.
 
     `count` makes the line below the text box; `others` are the panels and runs whose results may be taken over.
+    All of it is made inside the tab: Gradio would count a gr.State beside it as one more, and then show tabs twice.
     """
     looking = Looking(engine)
     with gr.Tab(words.TAB, id="attention"):
@@ -70,7 +71,7 @@ def attention_tab(
                 shown = map_panel()
             with gr.Tab(words.HEADS_TAB, id="heads") as heads_tab:
                 gr.Markdown(words.HEADS_LEAD)
-                grid = heads_grid()
+                grid, grid_kind = heads_grid(), gr.State()  # AttentionKind
             with gr.Tab(words.CHOICES_TAB, id="choices"):
                 gr.Markdown(words.CHOICES_LEAD)
                 sure = choices_view()
@@ -83,55 +84,56 @@ def attention_tab(
                 muting = mute_panel()
             with gr.Tab(words.RUNS_TAB, id="runs") as runs_tab:
                 compared = compare_panel()
-    wire_text_box(ask.box, count, [ask.task, ask.box.text, ask.model])
-    ask.task.input(
-        lambda task, model: gr.update(**looking.model_options(task, model)),
-        [ask.task, ask.model],
-        ask.model,
-        trigger_mode="always_last",
-        **PAGE_EVENT,
-    )
-    _wire_ask(ask, frame, looking)
-    wire_map(shown, ask.explored, looking)
-    wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
-    filled = [frame, *shown.form, shown.seen, grid]
-    filled += [asked.stretch, asked.view, muting.layers, muting.heads, tree]
-    ask.explored.change(looking.open, ask.explored, filled, **FOLLOWING)
-    ask.explored.change(looking.confidence, ask.explored, sure, **FOLLOWING)
-    _wire_why(ask, asked, looking)
-    gone_on = sure.submit(
-        stoppable(looking.go_on), [ask.explored, sure], [ask.result, ask.explored], show_progress="minimal",
-        **MODEL_EVENT,
-    )  # fmt: skip
-    gone_on.then(end, ask.result, [*ask.buttons, ask.result], **PAGE_EVENT)
-    beams_part.expand(looking.beams, ask.explored, tree, show_progress="minimal", **MODEL_EVENT)
-    muting.button.click(
-        looking.without_heads,
-        [ask.explored, muting.kind, muting.layers, muting.heads],
-        muting.views,
-        show_progress="minimal",
-        **MODEL_EVENT,
-    )
-    muting.kind.input(
-        looking.heads_of,
-        [ask.explored, muting.kind],
-        [muting.layers, muting.heads],
-        trigger_mode="always_last",
-        **PAGE_EVENT,
-    )
-    heads_tab.select(looking.glance, [ask.explored, shown.kind, grid], grid, **FOLLOWING)
-    grid.submit(
-        looking.choose_head,
-        [ask.explored, grid, shown.kind, shown.grain, shown.part],
-        [shown.layer, shown.heads, shown.seen, inner],
-        **MODEL_EVENT,
-    )
-    form = [tabs, ask.task, ask.model, ask.box.text, ask.target, ask.result]  # the text is counted for its model
-    for panel, run in others:
-        panel.take.click(looking.take, [run, panel.section], [ask.explored, *form], **PAGE_EVENT)
-    linked = gr.State()
-    page.load(looking.arrive, None, [*form, linked], **FORM_EVENT)  # one that does not wait would change no gr.State
-    linked.change(looking.follow, linked, [ask.result, ask.explored], **FOLLOWING)
+        wire_text_box(ask.box, count, [ask.task, ask.box.text, ask.model])
+        ask.task.input(
+            lambda task, model: gr.update(**looking.model_options(task, model)),
+            [ask.task, ask.model],
+            ask.model,
+            trigger_mode="always_last",
+            **PAGE_EVENT,
+        )
+        _wire_ask(ask, frame, looking)
+        wire_map(shown, ask.explored, looking)
+        wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
+        filled = [frame, *shown.form, shown.seen, grid, grid_kind]
+        filled += [asked.stretch, asked.view, muting.layers, muting.heads, tree]
+        ask.explored.change(looking.open, ask.explored, filled, show_progress_on=shown.views, **FOLLOWING)
+        ask.explored.change(looking.confidence, ask.explored, sure, **FOLLOWING)
+        _wire_why(ask, asked, looking)
+        gone_on = sure.submit(
+            stoppable(looking.go_on), ask.explored, [ask.result, ask.explored], show_progress="minimal",
+            **MODEL_EVENT,
+        )  # fmt: skip
+        gone_on.then(end, ask.result, [*ask.buttons, ask.result], **PAGE_EVENT)
+        beams_part.expand(looking.beams, ask.explored, tree, show_progress="minimal", **MODEL_EVENT)
+        muting.button.click(
+            looking.without_heads,
+            [ask.explored, muting.kind, muting.layers, muting.heads],
+            muting.views,
+            show_progress="minimal",
+            **MODEL_EVENT,
+        )
+        muting.kind.input(
+            looking.heads_of,
+            [ask.explored, muting.kind],
+            [muting.layers, muting.heads],
+            trigger_mode="always_last",
+            **PAGE_EVENT,
+        )
+        heads_tab.select(looking.glance, [ask.explored, shown.kind, grid_kind], [grid, grid_kind], **FOLLOWING)
+        grid.submit(
+            looking.choose_head,
+            [ask.explored, shown.kind, shown.grain, shown.part],
+            [shown.layer, shown.heads, shown.seen, inner],
+            show_progress_on=shown.views,
+            **MODEL_EVENT,
+        )
+        form = [tabs, ask.task, ask.model, ask.box.text, ask.target, ask.result]  # the text is counted for its model
+        for panel, run in others:
+            panel.take.click(looking.take, [run, panel.section], [ask.explored, *form], **FORM_EVENT)
+        linked = gr.State()
+        page.load(looking.arrive, None, [*form, linked], **FORM_EVENT)
+        linked.change(looking.follow, linked, [ask.result, ask.explored], **FOLLOWING)
 
 
 def ask_panel(looking: Looking) -> AskPanel:

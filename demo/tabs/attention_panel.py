@@ -65,7 +65,7 @@ def follow_run(
 def follow_choices(panel: AttentionPanel, run: gr.State, handlers: Handlers) -> None:
     """Show what is chosen: another section or layer asks the engine, another head or unit only draws."""
     gr.on(
-        [panel.section.input, panel.layer.input],
+        [panel.section.select, panel.layer.select],
         handlers.look,
         [run, panel.section, panel.layer, panel.looks],
         [panel.record, panel.looks],
@@ -75,7 +75,7 @@ def follow_choices(panel: AttentionPanel, run: gr.State, handlers: Handlers) -> 
         **MODEL_EVENT,
     )
     gr.on(
-        [panel.looks.change, panel.head.input, panel.unit.input],
+        [panel.looks.change, panel.head.select, panel.unit.input],
         redraw,
         [run, panel.record, panel.head, panel.unit],
         panel.views,

@@ -59,5 +59,6 @@ def wire_compare(
         [panel.frame, *panel.views],
         trigger_mode="always_last",
         show_progress="minimal",
+        show_progress_on=panel.views,
         **MODEL_EVENT,
     )

@@ -70,9 +70,13 @@ def map_panel() -> MapPanel:
 
 
 def wire_map(shown: MapPanel, explored: gr.State, looking: Looking) -> None:
-    """What is chosen asks the engine; what came is drawn by one event alone."""
+    """What is chosen asks the engine; what came is drawn by one event alone.
+
+    Of a gr.Dropdown's events, "input" comes a second time when it loses the focus, and clearing several choices is
+    only a "change".
+    """
     gr.on(
-        [shown.kind.input, shown.layer.input, shown.grain.input, shown.part.input],
+        [shown.kind.input, shown.layer.select, shown.grain.input, shown.part.select],
         looking.see,
         [explored, shown.kind, shown.layer, shown.grain, shown.part],
         [shown.layer, shown.heads, shown.seen],
@@ -82,16 +86,17 @@ def wire_map(shown: MapPanel, explored: gr.State, looking: Looking) -> None:
         **MODEL_EVENT,
     )
     together, marks, scale = shown.drawing
+    drawn = gr.State()
     gr.on(
-        [shown.seen.change, shown.heads.input, *(each.input for each in shown.drawing)],
+        [shown.seen.change, shown.heads.change, *(each.input for each in shown.drawing)],
         draw,
-        [shown.seen, shown.heads, together, marks, scale],
-        [*shown.views, shown.link[1]],
+        [shown.seen, shown.heads, together, marks, scale, drawn],
+        [*shown.views, shown.link[1], drawn],
         trigger_mode="always_last",
         **PAGE_EVENT,
     )
     for form, button in shown.exports.items():
-        drawn = [shown.seen, shown.heads, together, marks, gr.State(form)]
-        button.click(exported, drawn, shown.download, **PAGE_EVENT)
+        what = [shown.seen, shown.heads, together, marks, gr.State(form)]
+        button.click(exported, what, shown.download, **PAGE_EVENT)
     button, link = shown.link
     button.click(looking.link, [explored, *shown.form], link, **PAGE_EVENT)

@@ -99,6 +99,16 @@ def fused(visit) -> Locator:
     return panel
 
 
+def test_a_layer_is_looked_up_once(visit, engine):
+    panel = fused(visit)
+    engine.looks.clear()
+    choose(panel, "Layer", "^1 of")
+    panel.get_by_label("Layer", exact=True).press("Tab")
+    expect(panel.locator("table.links")).to_have_text(links(0))
+    panel.page.wait_for_timeout(QUIET)
+    assert engine.looks == [0]
+
+
 def test_the_last_of_several_layers(visit, engine, held):
     panel = fused(visit)
     held()

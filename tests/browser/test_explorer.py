@@ -39,6 +39,17 @@ def part(page: Page, name: str) -> Locator:
     return page.get_by_role("tabpanel").filter(visible=True).last
 
 
+def test_each_tab_is_there_once_however_often_it_was_opened(visit):
+    page = visit().page
+    tabs = page.get_by_role("tablist").first.get_by_role("tab")
+    names = tabs.all_inner_texts()
+    assert len(names) == 6
+    for name in [*names, *names]:
+        page.get_by_role("tab", name=name, exact=True).click()
+        page.get_by_role("tabpanel").filter(visible=True).first.wait_for()
+        expect(tabs).to_have_text(names)
+
+
 def test_a_result_is_taken_over_with_one_click(visit):
     page = visit().page
     fused = finished_fusion(page.get_by_role("tabpanel").filter(visible=True))
@@ -101,6 +112,20 @@ def test_another_kind_of_attention_a_combination_and_a_head_are_drawn(visit):
     panel.get_by_label("The output at the text").check()
     panel.get_by_label("Sentences", exact=True).check()
     expect(read(panel)).to_have_text(TEXT.replace(". ", ".|").split("|"))
+
+
+def test_all_heads_are_back_when_the_choice_of_some_is_cleared(visit):
+    panel = look(visit().page)
+    panel.get_by_text("The strongest links as a table").first.click()
+    table = panel.locator("table.links").first
+    of_all = table.inner_text()
+    heads = panel.get_by_label("Heads (all, if none is chosen)")
+    heads.click()
+    panel.page.get_by_role("option", name="2", exact=True).click()
+    heads.press("Tab")
+    expect(table).not_to_have_text(of_all, use_inner_text=True)
+    panel.get_by_title("Clear").first.click()
+    expect(table).to_have_text(of_all, use_inner_text=True)
 
 
 def test_a_head_is_chosen_in_the_grid(visit):

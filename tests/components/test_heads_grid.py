@@ -22,20 +22,18 @@ def heads(num_layers: int, num_heads: int, size: int = 3, agreement: float | Non
 
 def test_maps_survive_the_journey():
     some = heads(2, 3)
-    view = heads_grid(some, None)
+    view = heads_grid(some)
     maps = np.frombuffer(base64.b64decode(view["maps"]), np.uint8).reshape(view["shape"]) / 255
     assert np.abs(maps - some.maps).max() <= 0.5 / 255 + 1e-6
 
 
-def test_heads_come_layer_by_layer_and_the_one_shown_is_told():
-    view = heads_grid(heads(2, 2), (1, 0))
+def test_heads_come_layer_by_layer():
+    view = heads_grid(heads(2, 2))
     assert [head["place"] for head in view["heads"]] == [[0, 0], [0, 1], [1, 0], [1, 1]]
-    assert view["chosen"] == [1, 0]
-    assert heads_grid(heads(1, 1), None)["chosen"] is None
 
 
 def test_a_head_is_told_in_a_line_and_in_numbers():
-    [head] = heads_grid(heads(1, 1, agreement=0.5), None)["heads"]
+    [head] = heads_grid(heads(1, 1, agreement=0.5))["heads"]
     assert head["says"] == (
         "Layer 1, head 1: looks at few tokens (entropy 20%), 10% of the text away, 40% on special tokens, "
         "diagonality −0.83, agreement with gradients +0.50"
@@ -46,7 +44,7 @@ def test_a_head_is_told_in_a_line_and_in_numbers():
 
 
 def test_what_was_not_computed_is_none_and_not_told():
-    [head] = heads_grid(heads(1, 1), None)["heads"]
+    [head] = heads_grid(heads(1, 1))["heads"]
     assert (head["facts"][-1], head["shown"][-1]) == (None, "–")
     assert "agreement" not in head["says"]
 
@@ -54,8 +52,8 @@ def test_what_was_not_computed_is_none_and_not_told():
 @pytest.mark.parametrize(("entropy", "amount"), [(0.1, "few"), (0.5, "some"), (0.9, "many")])
 def test_entropy_is_told_as_an_amount(entropy, amount):
     record = HeadsRecord("cross", np.ones((1, 1, 1, 1), np.float32), (HeadFacts(0, 0, entropy, 0, 0, 0),))
-    assert f"looks at {amount} tokens" in heads_grid(record, None)["heads"][0]["says"]
+    assert f"looks at {amount} tokens" in heads_grid(record)["heads"][0]["says"]
 
 
 def test_a_large_model_is_light():
-    assert len(json.dumps(heads_grid(heads(16, 16, size=24), (0, 0)))) < 350_000
+    assert len(json.dumps(heads_grid(heads(16, 16, size=24)))) < 350_000

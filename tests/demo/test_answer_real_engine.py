@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -60,7 +61,8 @@ def test_most_examples_are_answered_rightly(engine):
 def test_a_text_in_windows_is_shown_whole(engine):
     question, passage = questions()["Who left last?"]
     context = "\n".join([passage] * 10)
-    *underway, (shown, _, view, _, _) = Answering(engine).read(question, context, None)
+    *underway, (shown, _, packed, _, _) = Answering(engine).read(question, context, None)
+    view = json.loads(packed)
     assert len(underway) > 1
     assert underway[-1][0]["progress"]["of"] == len(underway)
     assert "".join(before + words for before, words, _ in view["pieces"]) + view["rest"] == context

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
@@ -26,7 +27,7 @@ def test_an_answer_comes_with_its_views(answering):
     assert shown["notes"][0].startswith("Read ")
     assert shown["filename"] == "gloss-answer.txt"
     assert frame["visible"]
-    assert [each["text"] for each in view["candidates"]] == ["Ada", "Charles"]
+    assert [each["text"] for each in json.loads(view)["candidates"]] == ["Ada", "Charles"]
     assert len(figure.data) == 2
     assert "Charles" in table
 
@@ -36,7 +37,7 @@ def test_no_answer_is_said_plainly_and_what_comes_nearest_too(answering):
     assert (shown["text"], shown["hint"], shown["score"]) == ("", wording.NO_ANSWER, "92% likely")
     assert shown["notes"][0] == "What comes nearest: “Nobod”, 8% likely"
     assert frame["visible"]
-    assert not view["found"]
+    assert not json.loads(view)["found"]
 
 
 def test_a_long_text_is_read_in_sections_that_are_counted(answering):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,8 @@ def test_both_are_drawn_as_each_alone_and_told_apart(looking):
     assert "<del>bakery.</del> <ins>small shop.</ins>" in difference
     for run, (tokens, figure, _) in zip((first, second), (views[:3], views[3:]), strict=True):
         record = looking.seen(run, "cross", 5, "words", 1).record
-        assert [piece[1] for piece in tokens["source"]] == ["She", "opened", "a", "small", "bakery", "there."]
+        words = [piece[1] for piece in json.loads(tokens)["source"]]
+        assert words == ["She", "opened", "a", "small", "bakery", "there."]
         kept = [place for place, target in enumerate(record.targets) if not target.special]
         assert np.allclose(figure.data[0].z, record.weights.mean(axis=0)[kept], atol=1e-6)
 
@@ -44,7 +47,7 @@ def test_of_another_text_all_is_looked_at_in_layers_that_both_have(looking):
     first = explored(looking, "Rain fell. The river rose. It was cold.", "Rain fell.")
     second = explored(looking, TEXT, "Anna Lind moved.")
     _, _, _, tokens, *_ = Comparing(looking).compare(first, second, "encoder", 99, [70], *FORM[3:])
-    assert len(tokens["source"]) == 8
+    assert len(json.loads(tokens)["source"]) == 8
 
 
 def test_settings_are_told_as_far_as_they_were_chosen():

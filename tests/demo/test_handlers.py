@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 
 import gradio as gr
 import pytest
 
+from components.packing import NO_VIEW
 from demo import wording
 from demo.handlers import (
     MEAN_HEAD,
@@ -106,7 +108,7 @@ def test_words_that_a_long_summary_made_up_stay_marked_when_it_is_summarized_aga
 def test_a_picture_that_was_asked_for_before_another_run_began_is_left_out(handlers, engine):
     assert handlers.look(None, 0, 0, 4) == (None, 5)
     view, _, table = redraw(None, None, MEAN_HEAD, "words")
-    assert (view, table) == ({}, "")
+    assert (view, table) == (NO_VIEW, "")
     assert engine.looks == []
 
 
@@ -195,7 +197,7 @@ def test_only_a_layer_asks_the_engine(handlers, engine):
     assert len(head["choices"]) == 13
     redraw(run, record, 3, "tokens")
     view, *_ = redraw(run, record, MEAN_HEAD, "words")
-    assert view["sides"] == "cross"
+    assert json.loads(view)["sides"] == "cross"
     assert len(engine.looks) == 1
     handlers.look(run, 0, 0, 0)
     assert engine.looks[1:] == [0]
@@ -206,13 +208,13 @@ def test_the_pictures_of_a_quoted_run_say_so(handlers):
     quoted = replace(run, sections=(replace(run.sections[0], quoted=True),))
     _, title, _, _, _, _, view, *_ = handlers.first_look(quoted, "words")
     assert title == wording.attention_head(quoted=True)
-    assert view["sides"] == "quoted"
+    assert json.loads(view)["sides"] == "quoted"
 
 
 def test_no_run_hides_the_pictures(handlers, engine):
     visible, *_, record, view, _, table = handlers.first_look(None, "words")
     assert not visible["visible"]
-    assert (record, view, table) == (None, {}, "")
+    assert (record, view, table) == (None, NO_VIEW, "")
     assert engine.looks == []
 
 
@@ -225,7 +227,7 @@ def test_where_a_summary_comes_from_is_shown_section_by_section(handlers):
     run = finished_summary(handlers, LONG)
     shown = list(handlers.provenance(run))
     assert all(frame["visible"] for frame, _ in shown)
-    views = [view for _, view in shown]
+    views = [json.loads(view) for _, view in shown]
     assert [len(view["sections"]) for view in views] == [0, 1, 2, 3]
     assert [view["running"] for view in views] == [
         *(f"Looking for the sources, section {number} of 3…" for number in (1, 2, 3)),
@@ -241,11 +243,12 @@ def test_how_it_was_found_follows_what_was_quoted_in_each_section(handlers):
     first, *others = run.sections
     mixed = replace(run, sections=(replace(first, quoted=True), *others))
     *_, (_, view) = handlers.provenance(mixed)
-    assert view["says"] == f"{wording.PROVENANCE_NOTES['quoted']} {wording.PROVENANCE_NOTES['ablation']}"
+    assert json.loads(view)["says"] == f"{wording.PROVENANCE_NOTES['quoted']} {wording.PROVENANCE_NOTES['ablation']}"
 
 
 def test_a_text_of_one_section_has_no_count_of_them(handlers):
-    (_, first), (_, last) = handlers.provenance(finished_summary(handlers, "Rain fell. The river rose."))
+    run = finished_summary(handlers, "Rain fell. The river rose.")
+    first, last = (json.loads(view) for _, view in handlers.provenance(run))
     assert (first["running"], last["running"]) == ("Looking for the sources…", "")
     assert len(last["sections"]) == 1
 
@@ -262,7 +265,7 @@ def test_whoever_leaves_stops_the_looking(handlers, engine):
 def test_without_a_run_nothing_is_said_to_come_from_anywhere(handlers, engine):
     assert list(handlers.provenance(None)) == [no_provenance()]
     frame, view = no_provenance()
-    assert (frame["visible"], view, engine.steps) == (False, {}, 0)
+    assert (frame["visible"], view, engine.steps) == (False, NO_VIEW, 0)
 
 
 def test_what_goes_wrong_on_the_way_is_told_beside_what_was_found(handlers, caplog):
@@ -270,6 +273,7 @@ def test_what_goes_wrong_on_the_way_is_told_beside_what_was_found(handlers, capl
     broken = replace(run, sections=(run.sections[0], replace(run.sections[1], source_text="Please explode.")))
     *_, (frame, view) = handlers.provenance(broken)
     assert frame["visible"]
+    view = json.loads(view)
     assert (len(view["sections"]), view["running"], view["problem"]) == (1, "", wording.APOLOGY)
     assert "the secret inside" in caplog.text
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 
+import gradio as gr
+
 from demo.endpoints import Endpoint, pattern_report
 from demo.examples import examples
 from demo.exploring import draw, lay
@@ -16,7 +18,7 @@ def test_all_model_events_share_one_queue(engine):
     page = build(engine)
     queued = [event for event in page.fns.values() if event.queue and event.fn is not None]
     assert len(queued) >= 2 * 3 + len(ENDPOINTS)
-    others = {open_document.__name__, pattern_report.__name__, lay.__name__, Looking.arrive.__name__}
+    others = {each.__name__ for each in (open_document, pattern_report, lay, Looking.arrive, Looking.take)}
     assert {event.concurrency_id for event in queued if event.fn.__name__ not in others} == {MODEL_QUEUE}
 
 
@@ -31,6 +33,21 @@ def test_a_pattern_is_drawn_by_one_event_alone(engine):
     events = build(engine).fns.values()
     [drawing] = [event for event in events if event.fn is draw]
     assert {drawing} == {event for event in events if set(event.outputs) & set(drawing.outputs)}
+
+
+def test_tabs_hold_tabs_alone(engine):
+    """Whatever else stands in them, a gr.State too, shifts their numbers, and an opened tab appears twice."""
+    frames = [block for block in build(engine).blocks.values() if isinstance(block, gr.Tabs)]
+    assert len(frames) == 2
+    assert {type(child) for frame in frames for child in frame.children} == {gr.Tab}
+
+
+def test_what_shows_no_progress_keeps_none(engine):
+    """Gradio's page visits what is kept, and all that it holds, at every sign of progress."""
+    events = [event for event in build(engine).fns.values() if event.fn and "gradio" not in event.fn.__module__]
+    hidden = [event for event in events if event.show_progress == "hidden" and not event.queue]
+    assert len(hidden) >= 30
+    assert all(event.show_progress_on == [] for event in hidden)
 
 
 def test_nothing_is_reported_to_anyone(engine):

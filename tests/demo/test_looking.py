@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import gradio as gr
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
@@ -81,21 +83,33 @@ def test_a_long_text_is_shown_by_sentences_and_the_page_says_so(looking):
 
 def test_heads_and_marks_are_chosen_without_the_engine(looking, explored):
     seen = looking.seen(explored, "cross", 3, "tokens", WHOLE)
-    _, _, mean, *_ = draw(seen, [], False, "shown", False)
+    _, _, mean, *_ = draw(seen, [], False, "shown", False, None)
     assert np.allclose(mean.data[0].z, seen.record.weights.mean(axis=0), atol=1e-6)
-    _, _, largest, *_ = draw(seen, [1, 4], True, "shown", True)
+    _, _, largest, *_ = draw(seen, [1, 4], True, "shown", True, None)
     assert np.allclose(largest.data[0].z, seen.record.weights[[1, 4]].max(axis=0), atol=1e-6)
     assert largest.data[0].colorscale != mean.data[0].colorscale
-    _, _, hidden, *_ = draw(seen, [], False, "hidden", False)
+    _, _, hidden, *_ = draw(seen, [], False, "hidden", False, None)
     assert hidden.data[0].z.sum(axis=1).max() < 1
-    _, _, renewed, *_ = draw(seen, [], False, "left out", False)
+    _, _, renewed, *_ = draw(seen, [], False, "left out", False, None)
     assert np.allclose(renewed.data[0].z.sum(axis=1), 1, atol=1e-5)
     assert not any(label.startswith((".", "&lt;")) for label in renewed.data[0].x)
 
 
+def test_what_is_drawn_already_is_not_drawn_again(looking, explored):
+    seen = looking.seen(explored, "cross", 3, "words", WHOLE)
+    *_, drawn = draw(seen, [1], False, "hidden", False, None)
+    unchanged = draw(seen, [1], False, "hidden", False, drawn)
+    assert all(each == gr.skip() for each in unchanged)
+    for other in ([], False, "hidden", False), ([1], True, "hidden", False), ([1], False, "shown", False):
+        assert isinstance(draw(seen, *other, drawn)[2], go.Figure)
+    again = looking.seen(explored, "cross", 3, "words", WHOLE)
+    assert isinstance(draw(again, [1], False, "hidden", False, drawn)[2], go.Figure)
+
+
 def test_why_comes_method_by_method(looking, explored):
     place = next(i for i, each in enumerate(explored.stretches) if each.piece.text == "opened")
-    *_, (_, before), (done, _) = looking.why(explored, place)
+    *_, (_, packed), (done, _) = looking.why(explored, place)
+    before = json.loads(packed)
     assert [method["title"] for method in before["methods"]] == [
         "Attention", "Gradient", "Leaving out", "Integrated gradients",
     ]  # fmt: skip

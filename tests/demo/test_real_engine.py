@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -83,8 +84,9 @@ def test_a_reader_meets_no_marks_until_they_are_asked_for(engine):
 def test_a_summary_is_traced_to_the_sentences_of_its_text(engine, chosen, method):
     handlers, text = Handlers(engine), examples("summarize")["A night train"]
     *_, (result, run) = handlers.generate("summarize", text, None, chosen, False, *[""] * len(FIELDS))
-    *_, (frame, view) = handlers.provenance(run)
+    *_, (frame, packed) = handlers.provenance(run)
     assert frame["visible"]
+    view = json.loads(packed)
     assert view["says"] == wording.PROVENANCE_NOTES[method]
     [section] = view["sections"]
     assert " ".join(sentence["text"] for sentence in section["sentences"]) == result["text"]
