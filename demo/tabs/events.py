@@ -3,7 +3,7 @@
 Those that do not wait can end in any order, so what choices draw is drawn by one of them alone. It is one that begins
 anew when it ends if there was a choice meanwhile ("always_last"): by default, Gradio would drop that choice.
 
-Those that do not wait do not tell the page that they changed a gr.State, so what others listen to waits, among the forms.
+Those that do not wait do not tell the page that they changed a gr.State: what others listen to waits, among the forms.
 
 None is an endpoint for programs; those are in `demo.endpoints`.
 """
