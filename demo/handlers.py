@@ -165,8 +165,8 @@ def chosen_card(engine: Engine, task: Skill, model: str | None) -> ModelCard:
 
 
 def buttons(running: bool) -> tuple[dict, dict]:
-    """Run and Cancel: one of them can be pressed."""
-    return gr.update(interactive=not running), gr.update(interactive=running)
+    """Run and Cancel: not both can be pressed, and Cancel as soon as there is something to stop (`let_cancel`)."""
+    return gr.update(interactive=not running), gr.skip() if running else gr.update(interactive=False)
 
 
 def begin(task: Task) -> tuple:

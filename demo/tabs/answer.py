@@ -12,7 +12,7 @@ from demo.examples import questions
 from demo.handlers import Handlers, end, result
 from demo.stopping import stoppable
 from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
-from demo.tabs.text_box import TextBox, example_buttons, run_buttons, text_box, wire_text_box
+from demo.tabs.text_box import TextBox, example_buttons, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import answer_view, result_view
 
 
@@ -70,5 +70,6 @@ def _wire_run(panel: AnswerPanel, answering: Answering) -> None:
         show_progress_on=panel.result,
         **MODEL_EVENT,
     )
+    let_cancel(started, cancel)
     answered.then(end, panel.result, [run, cancel, panel.result], **PAGE_EVENT)
     cancel.click(None, cancels=[answered], **PAGE_EVENT)

@@ -18,7 +18,7 @@ from demo.tabs.attention_panel import AttentionPanel
 from demo.tabs.compare_panel import compare_panel, wire_compare
 from demo.tabs.events import FORM_EVENT, MODEL_EVENT, PAGE_EVENT
 from demo.tabs.map_panel import map_panel, wire_map
-from demo.tabs.text_box import TextBox, run_buttons, text_box, wire_text_box
+from demo.tabs.text_box import TextBox, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import beam_tree, choices_view, heads_grid, result_view, why_view
 from seq2seq.engine import Engine
 from seq2seq.tasks import TASKS
@@ -66,7 +66,10 @@ def attention_tab(
     looking = Looking(engine)
     with gr.Tab(words.TAB, id="attention"):
         ask = ask_panel(looking)
-        with gr.Column(visible=False, elem_classes="attention") as frame, gr.Tabs(elem_classes="explorer") as inner:
+        with (
+            gr.Column(visible=False, elem_classes="attention") as frame,
+            gr.Tabs(elem_classes="explorer", overflow_behavior="wrap") as inner,
+        ):
             with gr.Tab(words.MAP_TAB, id="map"):
                 shown = map_panel()
             with gr.Tab(words.HEADS_TAB, id="heads") as heads_tab:
@@ -165,6 +168,7 @@ def _wire_ask(ask: AskPanel, frame: gr.Column, looking: Looking) -> None:
         show_progress_on=ask.result,
         **MODEL_EVENT,
     )
+    let_cancel(started, cancel)
     written.then(end, ask.result, [look, cancel, ask.result], **PAGE_EVENT)
     cancel.click(None, cancels=[written], **PAGE_EVENT)
 
@@ -199,5 +203,6 @@ def _wire_why(ask: AskPanel, asked: WhyPanel, looking: Looking) -> None:
         show_progress="hidden",
         **MODEL_EVENT,
     )
+    let_cancel(started, cancel)
     found.then(end, asked.progress, [find, cancel, asked.progress], **PAGE_EVENT)
     cancel.click(None, cancels=[found], **PAGE_EVENT)

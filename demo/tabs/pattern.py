@@ -12,7 +12,7 @@ from demo.exploring import OF_THE_TEXT, PATTERN_FIELDS, Exploring, begin_work, d
 from demo.handlers import end, open_document, result
 from demo.stopping import stoppable
 from demo.tabs.events import FILE_EVENT, FORM_EVENT, MODEL_EVENT, PAGE_EVENT
-from demo.tabs.text_box import TextBox, run_buttons, text_box
+from demo.tabs.text_box import TextBox, let_cancel, run_buttons, text_box
 from demo.tabs.widgets import result_view
 from seq2seq.engine import Engine
 from seq2seq.tasks.pattern import PatternSettings
@@ -153,6 +153,7 @@ def _wire_text(text: TextPanel, form: PatternForm, exploring: Exploring) -> None
         show_progress_on=text.result,
         **MODEL_EVENT,
     )
+    let_cancel(started, cancel)
     read.then(end, text.result, [run, cancel, text.result], **PAGE_EVENT)
     cancel.click(None, cancels=[read], **PAGE_EVENT)
     text.read.change(
@@ -174,5 +175,6 @@ def _wire_measuring(panel: MeasuringPanel, form: PatternForm, exploring: Explori
         show_progress_on=panel.result,
         **MODEL_EVENT,
     )
+    let_cancel(started, cancel)
     measured.then(end, panel.result, [run, cancel, panel.result], **PAGE_EVENT)
     cancel.click(None, cancels=[measured], **PAGE_EVENT)

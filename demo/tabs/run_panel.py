@@ -16,7 +16,7 @@ from demo.stopping import stoppable
 from demo.tabs.attention_panel import AttentionPanel, attention_panel, follow_choices, follow_run
 from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
 from demo.tabs.settings_panel import settings_panel
-from demo.tabs.text_box import TextBox, example_buttons, run_buttons, text_box, wire_text_box
+from demo.tabs.text_box import TextBox, example_buttons, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import provenance_view, result_view
 from seq2seq.tasks import QUOTED, Task
 
@@ -113,6 +113,7 @@ def _run_after(
         show_progress="full",  # says how long the queue is
         **MODEL_EVENT,
     )
+    let_cancel(started, panel.buttons[1])
     looked = follow_run(panel.attention, panel.finished, generated, handlers)
     generated.then(end, panel.result, [*panel.buttons, panel.result], **PAGE_EVENT)
     return [generated, looked]

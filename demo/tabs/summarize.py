@@ -12,4 +12,5 @@ from demo.tabs.run_panel import RunPanel, run_panel
 def summarize_tab(handlers: Handlers) -> RunPanel:
     """Add the tab to the page that is being built."""
     with gr.Tab(wording.TAB_SUMMARIZE, id="summarize"):
-        return run_panel(gr.State("summarize", render=False), ("summarize",), handlers, tells_provenance=True)
+        task = gr.Radio(["summarize"], value="summarize", visible=False, render=False)
+        return run_panel(task, ("summarize",), handlers, tells_provenance=True)

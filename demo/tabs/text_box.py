@@ -44,7 +44,8 @@ def text_box(hint: str) -> TextBox:
 def wire_text_box(box: TextBox, count: Callable[..., str], inputs: Sequence[Component]) -> None:
     """A file fills the box; `count` of the inputs is the line below it, anew whenever one of them changes.
 
-    A task that the page itself chooses comes with a model and a text, which are counted when all are there.
+    A task that the page itself chooses comes with a model and a text, which are counted when all are there. Until then
+    a model may be there that the new task lacks, which Gradio's check of a gr.Dropdown would tell as an error.
     """
     box.file.upload(open_document, box.file, box.text, **FILE_EVENT)
     box.text.change(None, js=FILLED, **PAGE_EVENT)
@@ -54,6 +55,7 @@ def wire_text_box(box: TextBox, count: Callable[..., str], inputs: Sequence[Comp
         list(inputs),
         box.count,
         trigger_mode="always_last",
+        preprocess=False,
         **PAGE_EVENT,
     )
 
@@ -65,6 +67,11 @@ def run_buttons(label: str) -> list[gr.Button]:
             gr.Button(label, variant="primary", elem_classes="run"),
             gr.Button(wording.CANCEL_LABEL, interactive=False, elem_classes="cancel"),
         ]
+
+
+def let_cancel(started: gr.events.Dependency, cancel: gr.Button) -> None:
+    """To be called when what Cancel stops follows `started` already: a press before that would stop nothing."""
+    started.then(lambda: gr.update(interactive=True), None, cancel, **PAGE_EVENT)
 
 
 def example_buttons(

@@ -88,6 +88,19 @@ def test_another_task_brings_its_own_models(visit):
     expect(page.locator(".toast-body")).to_have_count(0)
 
 
+def test_tasks_and_texts_in_quick_turns_are_counted_in_the_end(visit):
+    """The console must stay clean: for a moment the model is one that the task lacks."""
+    page = visit().page
+    page.get_by_role("tab", name="Attention", exact=True).click()
+    panel = explorer(page)
+    for number in range(1, 4):
+        panel.get_by_label("Split", exact=True).check()
+        box(panel).fill(TEXT * number)
+        panel.get_by_label("Summarize", exact=True).check()
+        box(panel).fill(TEXT * 10 * number)
+    expect(panel.get_by_text(re.compile(r"^\d{3} of 4,096 tokens$"))).to_be_visible()
+
+
 def test_words_of_ones_own_are_looked_at_as_if_they_were_written(visit):
     page = visit().page
     panel = look(page, target="Ada wrote notes in 1843.")
