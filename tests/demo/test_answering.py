@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 
+import gradio as gr
 import pytest
 
 from demo import wording
