@@ -113,24 +113,18 @@ class RelativeSelfAttention(SelfAttention):
 
 
 class CrossAttention(MultiHeadAttention):
-    """Every target token looks at the source. Keys and values are made once a source and kept in the cache.
-
-    B*K queries may share B sources, as the beams of one text do: the beams join the axis of queries, so that the
-    source is neither copied nor read K times.
-    """
+    """Every target token looks at the source. Keys and values are made once a source and kept in the cache."""
 
     def forward(
         self,
-        hidden_states: Tensor,  # B*K T D
+        hidden_states: Tensor,  # B*K T D, as the beams of one source
         source: Tensor,  # B S D
         pattern: Dense = SEES_ALL,  # its bias: B 1 1 S
         head_mask: Tensor | None = None,  # H 1 1
         cache: LayerCache | None = None,
     ) -> Tensor:  # B*K T D
         key, value = self.keys_and_values(source, cache)
-        rows, length, width = hidden_states.shape
-        query = self.query(hidden_states).reshape(key.shape[0], -1, width)
-        return self.attend(self.heads(query), key, value, pattern, head_mask).reshape(rows, length, width)
+        return self.attend(self.heads(self.query(hidden_states)), key, value, pattern, head_mask)
 
     def keys_and_values(self, source: Tensor, cache: LayerCache | None) -> tuple[Tensor, Tensor]:
         if cache is not None and cache.cross_attention.pair is not None:

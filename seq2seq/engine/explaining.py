@@ -6,8 +6,8 @@ A model's weights never leave the engine, so an engine elsewhere can be asked th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from functools import cached_property, lru_cache, wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from seq2seq.explain.ablation import AblationStep
 from seq2seq.explain.attention import View, attention, fitting
@@ -22,6 +22,7 @@ from seq2seq.explain.saliency import saliency
 from seq2seq.explain.stretches import Stretch, stretches
 from seq2seq.explain.why import why
 from seq2seq.tasks import Generated, Task, Written
+from seq2seq.tasks.turns import in_turns
 from seq2seq.trace import (
     AttentionKind,
     AttentionRecord,
@@ -42,8 +43,22 @@ if TYPE_CHECKING:
 PAIRS_KEPT = 8  # of 4,096 tokens at width 384, 6 MB each in float32
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def in_a_turn(method: Method) -> Method:
+    """A method of an engine that has others wait until it has computed."""
+
+    @wraps(method)
+    def computed(engine: Explains, *args: Any) -> Any:
+        with engine.turns:
+            return method(engine, *args)
+
+    return computed
+
+
 class Explains:
-    """For an engine, which has `load`."""
+    """For an engine, which has `load` and `turns`."""
 
     def pair(self, written: Written) -> Pair:
         return self._pair_of(self.load(written.task, written.model), written)
@@ -58,43 +73,53 @@ class Explains:
         """Of a whole output; remembered, as it takes many times as long as all heads of a kind."""
         return lru_cache(PAIRS_KEPT)(lambda pair: saliency(pair, 0, len(pair.target_ids)))
 
+    @in_a_turn
     def force(self, task: Task, text: str, target_text: str, model: str | None = None) -> Written:
         """As if `target_text` had been written for `text`."""
         writer: Writer = self.load(task, model)
         return forced(writer, task, text, target_text, model)
 
+    @in_a_turn
     def written_text(self, written: Written) -> str:
         return self.pair(written).target_text
 
+    @in_a_turn
     def sentences(self, written: Written) -> tuple[Token, ...]:
         """Of the text that the model read: what `View.columns_within` may be."""
         return tuple(sentences(self.pair(written).source.text))
 
+    @in_a_turn
     def fitting(self, written: Written, view: View, most_cells: int) -> View:
         """The view, coarser where its map would have more cells."""
         return fitting(self.pair(written), view, most_cells)
 
+    @in_a_turn
     def heads(self, written: Written, kind: AttentionKind) -> HeadsRecord:
         """Every head of every layer at a glance, those that look at the text compared with gradients."""
         pair = self.pair(written)
         return heads(pair, kind, None if kind == "decoder" else self._saliency_of(pair))
 
+    @in_a_turn
     def stretches(self, written: Written) -> tuple[Stretch, ...]:
         """Parts of the output that `why` may be asked about."""
         return stretches(self.pair(written))
 
+    @in_a_turn
     def why(self, written: Written, stretch: Stretch) -> Iterator[AblationStep | Attribution]:
         """What each method says of why a stretch was written; between them, how far the slow one is."""
-        return why(self.pair(written), stretch.first, stretch.last)
+        return in_turns(self.turns, why(self.pair(written), stretch.first, stretch.last))
 
+    @in_a_turn
     def provenance(self, written: Written, quoted: bool) -> Provenance:
         """The sentences of the text that each sentence of the output leans on, or, where it is `quoted`, is."""
         return provenance_of(self.pair(written), quoted)
 
+    @in_a_turn
     def choices(self, written: Written) -> tuple[Choice, ...]:
         """How sure the model was of each token, and what else it weighed."""
         return choices(self.pair(written))
 
+    @in_a_turn
     def go_on(self, written: Written, place: int, token_id: int) -> Iterator[Generated]:
         """With another token at a place of the output, and from there what the model writes."""
         return go_on(self.pair(written), place, token_id)
@@ -107,10 +132,12 @@ class Explains:
         """Of each layer."""
         return num_heads(self.pair(written), kind)
 
+    @in_a_turn
     def without_heads(self, written: Written, muted: Collection[Head]) -> Rewriting:
         """What is written with some heads switched off."""
         return rewriting(self.pair(written), muted)
 
+    @in_a_turn
     def attention(self, written: Written, view: View) -> AttentionRecord:
         """What one layer, or all together, looked at."""
         return attention(self.pair(written), view)

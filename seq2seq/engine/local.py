@@ -15,10 +15,12 @@ from safetensors import SafetensorError, safe_open
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.checkpoints.files import find_weights
 from seq2seq.config import read_config
+from seq2seq.engine.batching import Batcher
 from seq2seq.engine.explaining import Explains
-from seq2seq.engine.kinds import kind_of
+from seq2seq.engine.kinds import Kind, kind_of
 from seq2seq.engine.memory import keep_freed_memory
 from seq2seq.engine.settings import EngineSettings
+from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.tasks import (
     SKILLS,
     AnswerSettings,
@@ -41,7 +43,8 @@ from seq2seq.tasks.mass import LayersRead, read_mass
 from seq2seq.tasks.parameters import decoder_of, encoder_of, task_parameters, writing_parameters
 from seq2seq.tasks.pattern import PatternSettings
 from seq2seq.tasks.source import clean, read_source
-from seq2seq.tokenizers import load_tokenizer
+from seq2seq.tasks.turns import Turns, in_turns
+from seq2seq.tokenizers import Tokenizer, load_tokenizer
 from seq2seq.trace import Answer, BlockMass, Timing
 
 
@@ -97,6 +100,7 @@ class Engine(Explains):
         self._cards = {name: read_card(name, path) for name, path in self._paths.items()}
         self._workers: dict[str, Writer | Reader] = {}
         self._loading = threading.Lock()
+        self.turns = Turns()  # of whoever computes
 
     def models(self, task: Skill) -> tuple[ModelCard, ...]:
         """What can do this task; the first is the default."""
@@ -136,7 +140,7 @@ class Engine(Explains):
                 path = self._paths[name]
                 kind = kind_of(name, read_config(path))
                 weights = kind.model.from_pretrained(path, dtype=self.dtype).to(self.device)
-                self._workers[name] = kind.worker(weights, load_tokenizer(path))
+                self._workers[name] = worker_of(kind, weights, load_tokenizer(path), self.turns)
         return self._workers[name]
 
     def load_defaults(self) -> None:
@@ -205,16 +209,23 @@ class Engine(Explains):
         worker = self.load(card.tasks[0], model)
         prompt = writing_parameters(worker.model.config, card.tasks[0]).prefix
         source = read_source(clean(text), prompt, worker.tokenizer, card.max_source_tokens)
-        return read_mass(worker.model, source, model, layer, block_size)
+        return in_turns(self.turns, read_mass(worker.model, source, model, layer, block_size))
 
     def measure(self, settings: PatternSettings) -> Iterator[Timing]:
         """How long one layer's attention takes here, full and block-sparse, at growing lengths."""
-        return measure(settings, self.device, self.dtype)
+        return in_turns(self.turns, measure(settings, self.device, self.dtype))
 
     @property
     def machine(self) -> Machine:
         """What measurements are taken on."""
         return machine(self.device, self.dtype)
+
+
+def worker_of(kind: Kind, model: PreTrainedModel, tokenizer: Tokenizer, turns: Turns) -> Writer | Reader:
+    """Runs of a model that writes take their steps together."""
+    if kind.worker is Writer:
+        return Writer(model, tokenizer, turns, Batcher(turns).join)
+    return Reader(model, tokenizer, turns)
 
 
 def read_card(name: str, path: str) -> ModelCard:

@@ -40,14 +40,16 @@ def searched(
 ) -> tuple[tuple[Weighed, ...], GenerateOutput]:
     """What each step weighed, and what came out."""
     source = writer.source(written.task, written.text)
-    steps = writer.model.generate_steps(
-        torch.tensor([source.input_ids], device=writer.model.device),
-        generation_config=config,
-        generator=torch.Generator(writer.model.device).manual_seed(seed),
-        num_alternatives=None,
-        logits_processor=writer.rules(written.task, [source]),
-        with_weighed=True,
-    )
+    with writer.turns:
+        steps = writer.model.generate_steps(
+            torch.tensor([source.input_ids], device=writer.model.device),
+            generation_config=config,
+            generator=torch.Generator(writer.model.device).manual_seed(seed),
+            num_alternatives=None,
+            logits_processor=writer.rules(written.task, [source]),
+            with_weighed=True,
+            joined=writer.joined,
+        )
     weighed, outputs = zip(*((step.weighed, step.output) for step in steps), strict=True)
     return weighed, outputs[-1]
 

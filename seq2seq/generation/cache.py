@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import BoolTensor, LongTensor, Tensor
 
+from seq2seq.attention.kernel import Apart, groups_of
+
 MIN_CAPACITY = 64  # tokens; room for a short output without growing once
 
 KeysAndValues = tuple[Tensor, Tensor]
@@ -170,6 +172,11 @@ class KeyValueCache(Sequence):
             for layer in self.layers:
                 layer.self_attention.reorder(rows, start)
 
+    def rewind(self, length: int) -> None:
+        """Forget the tokens from `length` on, which not every layer need have seen."""
+        for layer in self.layers:
+            layer.self_attention.length = length
+
     def _origins_so_far(self, num_rows: int) -> LongTensor:
         known = self._origins.shape[1]
         recent = torch.arange(num_rows)[:, None].expand(num_rows, self.length - known)
@@ -184,6 +191,50 @@ class KeyValueCache(Sequence):
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         return (self[index] for index in range(len(self)))
+
+
+class SharedCache:
+    """The caches of several runs as a decoder sees one, for a step that they take together.
+
+    Rows of all runs make one batch, in the runs' order; each is written to its own run's cache and looks at it alone.
+    """
+
+    def __init__(self, caches: Sequence[KeyValueCache]) -> None:
+        self.layers = tuple(map(SharedLayerCache, zip(*(cache.layers for cache in caches), strict=True)))
+        self.length = max(cache.length for cache in caches)
+
+
+@dataclass(frozen=True)
+class SharedLayerCache:
+    """One layer's part of it, as `LayerCache` is of one run's."""
+
+    runs: tuple[LayerCache, ...]
+
+    @property
+    def self_attention(self) -> SharedLayerCache:
+        return self
+
+    @property
+    def cross_attention(self) -> SharedLayerCache:
+        return self
+
+    @property
+    def num_rows(self) -> tuple[int, ...]:
+        return tuple(run.self_attention.num_rows for run in self.runs)
+
+    @property
+    def pair(self) -> tuple[Apart, Apart]:
+        """The sources' keys and values, which are known from each run's first step."""
+        return self._apart(run.cross_attention.pair for run in self.runs)
+
+    def append(self, key: Tensor, value: Tensor) -> tuple[Apart, Apart]:
+        """Add the keys and values of a new token a row (N H 1 d each); what each row looks at."""
+        new = zip(self.runs, groups_of(key, self.num_rows), groups_of(value, self.num_rows), strict=False)
+        return self._apart(run.self_attention.append(*each) for run, *each in new)
+
+    def _apart(self, pairs: Iterable[KeysAndValues]) -> tuple[Apart, Apart]:
+        keys, values = zip(*pairs, strict=True)
+        return Apart(keys, self.num_rows), Apart(values, self.num_rows)
 
 
 def _first_difference(differs: BoolTensor) -> int:

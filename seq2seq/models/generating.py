@@ -18,7 +18,7 @@ from torch import Tensor
 from seq2seq.checkpoints.hub import find_file, read_json
 from seq2seq.config import PretrainedConfig, take_hub_options
 from seq2seq.generation.cache import KeyValueCache
-from seq2seq.generation.generate import generate, generate_steps
+from seq2seq.generation.generate import NextToken, generate, generate_steps
 from seq2seq.generation.sampling import LogitsProcessor
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import GenerateOutput, Step
@@ -129,16 +129,18 @@ class Generates(PreTrainedModel):
         num_alternatives: int | None = 0,
         logits_processor: Sequence[LogitsProcessor] = (),
         with_weighed: bool = False,
+        joined: Callable[[CachedDecoding], NextToken] | None = None,
         **options: Any,
     ) -> Iterator[Step]:
         """One Step a token, as it is decided; stop iterating to stop generating.
 
-        Arguments as in `generate`, and as in `generation.generate_steps`.
+        Arguments as in `generate`, and as in `generation.generate_steps`; `joined` may have the decoder asked in a
+        way of the caller's. What is read before the first token is read at once.
         """
         config, inputs = self.settle(generation_config, options)
         start_ids, next_token = self.start(input_ids, attention_mask, config, inputs)
         return generate_steps(
-            next_token, start_ids, config,
+            joined(next_token) if joined else next_token, start_ids, config,
             generator=generator, num_alternatives=num_alternatives, logits_processor=logits_processor,
             with_weighed=with_weighed,
         )  # fmt: skip

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from seq2seq.tasks.passage import Passage, Row, read_passage, words_of
 from seq2seq.tasks.results import AnswerSettings, InputError, Reading, Skill, TokenCount
 from seq2seq.tasks.source import clean
 from seq2seq.tasks.spans import Candidate, by_words, calibrated, distribution, likeliest, span_scores
+from seq2seq.tasks.turns import Turns
 from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import Answer, Span
 
@@ -45,6 +46,7 @@ class Reader:
 
     model: BigBirdForQuestionAnswering | BigBirdPegasusForQuestionAnswering
     tokenizer: Tokenizer
+    turns: Turns = field(default_factory=Turns)  # held while the model computes
 
     @property
     def settings(self) -> AnswerSettings:
@@ -81,7 +83,8 @@ class Reader:
             token_type_ids = (places >= context_starts).long()
             more = {"token_type_ids": token_type_ids.to(device), "question_lengths": context_starts.to(device)}
         attention_mask = (places < lengths).long()
-        output = self.model(input_ids=input_ids.to(device), attention_mask=attention_mask.to(device), **more)
+        with self.turns:
+            output = self.model(input_ids=input_ids.to(device), attention_mask=attention_mask.to(device), **more)
         starts, ends = (logits.cpu().double() for logits in (output.start_logits, output.end_logits))
         nothing = (starts + ends).gather(1, no_answer).flatten().tolist()
         return [

@@ -8,8 +8,8 @@ of it, but no fusion. A summary may also be quoted instead of written (`quoting`
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from math import inf
@@ -17,9 +17,10 @@ from math import inf
 import torch
 from torch import Tensor
 
+from seq2seq.generation.generate import NextToken
 from seq2seq.generation.sampling import LogitsProcessor
 from seq2seq.generation.settings import GenerationConfig
-from seq2seq.models.generating import first_token, generation_defaults
+from seq2seq.models.generating import CachedDecoding, first_token, generation_defaults
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks.alike import alike
 from seq2seq.tasks.copying import Lexicon, NamesFromSource, Pieces
@@ -29,6 +30,7 @@ from seq2seq.tasks.quoting import Length, fair_length, quote
 from seq2seq.tasks.results import Generated, GenerationSettings, InputError, Section, Task, TokenCount
 from seq2seq.tasks.sections import joined, sections
 from seq2seq.tasks.source import Source, clean, has_words, num_tokens, read_source
+from seq2seq.tasks.turns import Turns, in_turns
 from seq2seq.tasks.words import connectives, english
 from seq2seq.tokenizers import Tokenizer
 
@@ -42,6 +44,8 @@ class Writer:
 
     model: GeneratesFromSource
     tokenizer: Tokenizer
+    turns: Turns = field(default_factory=Turns)  # held while the model computes
+    joined: Callable[[CachedDecoding], NextToken] | None = None  # how a search asks it, in turns too
 
     @property
     def limit(self) -> int:
@@ -133,7 +137,7 @@ def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | 
     settings = settings or GenerationSettings()
     parts = writer.parts(task, text)
     if writer.quotes(task, text, settings):
-        growing = ([(section, True)] for section in quoted(writer, task, parts, settings))
+        growing = ([(section, True)] for section in in_turns(writer.turns, quoted(writer, task, parts, settings)))
     else:
         config = writer.generation_config(task, settings)
         generator = torch.Generator(writer.model.device).manual_seed(settings.seed)
@@ -175,14 +179,16 @@ def write_section(
 ) -> Iterator[tuple[Section, bool]]:
     """The section as it grows by a token, and whether it is finished; `inputs` are further ones of `generate`."""
     started = time.monotonic()
-    steps = writer.model.generate_steps(
-        torch.tensor([source.input_ids], device=writer.model.device),
-        generation_config=config,
-        generator=generator,
-        num_alternatives=None,
-        logits_processor=writer.rules(task, [source]),
-        **inputs,
-    )
+    with writer.turns:
+        steps = writer.model.generate_steps(
+            torch.tensor([source.input_ids], device=writer.model.device),
+            generation_config=config,
+            generator=generator,
+            num_alternatives=None,
+            logits_processor=writer.rules(task, [source]),
+            joined=writer.joined,
+            **inputs,
+        )
     for step in steps:
         target_ids = step.tokens[0, 1 : step.lengths[0]].tolist()
         yield section_of(writer.tokenizer, source, target_ids, time.monotonic() - started), step.output is not None
@@ -244,11 +250,12 @@ def generate_batch(writer: Writer, task: Task, sources: Sequence[Source], settin
     lengths = torch.tensor([len(row) for row in rows])
     input_ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=writer.tokenizer.pad_token_id)
     attention_mask = torch.arange(input_ids.shape[1]) < lengths[:, None]
-    sequences = writer.model.generate(
-        input_ids.to(writer.model.device),
-        attention_mask=attention_mask.to(writer.model.device),
-        generation_config=writer.generation_config(task, settings),
-        generator=torch.Generator(writer.model.device).manual_seed(settings.seed),
-        logits_processor=writer.rules(task, sources),
-    )
+    with writer.turns:
+        sequences = writer.model.generate(
+            input_ids.to(writer.model.device),
+            attention_mask=attention_mask.to(writer.model.device),
+            generation_config=writer.generation_config(task, settings),
+            generator=torch.Generator(writer.model.device).manual_seed(settings.seed),
+            logits_processor=writer.rules(task, sources),
+        )
     return [plain_text(writer.tokenizer, row) for row in sequences[:, 1:].tolist()]

@@ -1,0 +1,106 @@
+"""Runs that write at the same time take their steps together.
+
+Continuous batching (Yu et al. 2022, "Orca", section 4.1): a run joins between two steps of the others and leaves when
+it is finished. Each has its own search in its own thread, and asks for the logits behind its next tokens. Whoever's
+turn it is takes the step for all who wait by then. Knows no texts and no searches.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakSet
+
+from torch import LongTensor, Tensor
+
+from seq2seq.models.generating import CachedDecoding
+from seq2seq.models.together import can_share, next_logits
+from seq2seq.tasks.turns import Turns
+
+MOST_ROWS = 64  # in one step
+GRACE = 0.001  # seconds that a step waits for runs that are between two of theirs
+
+
+@dataclass(eq=False)
+class Asked:
+    """A run's next tokens, and then what the model says to them."""
+
+    decoding: CachedDecoding
+    tokens: LongTensor  # N 1
+    answer: Tensor | Exception | None = None  # N V
+
+    def logits(self) -> Tensor:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Batcher:
+    """Joins the steps of one model's runs."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
+        self._runs: WeakSet[JoinedRun] = WeakSet()
+        self._waiting: deque[Asked] = deque()
+        self._changed = threading.Condition()
+
+    def join(self, decoding: CachedDecoding) -> JoinedRun:
+        """The same decoder as a search sees it, for as long as the search keeps it."""
+        run = JoinedRun(decoding, self)
+        self._runs.add(run)
+        return run
+
+    def step(self, asked: Asked) -> Tensor:
+        with self._changed:
+            self._waiting.append(asked)
+            self._changed.notify_all()
+        with self.turns:
+            while asked.answer is None:
+                self._take()
+        return asked.logits()
+
+    def _take(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._waiting) >= len(self._runs), timeout=GRACE)
+            taken, rows = [], 0
+            while self._waiting and (not taken or rows + len(self._waiting[0].tokens) <= MOST_ROWS):
+                taken.append(self._waiting.popleft())
+                rows += len(taken[-1].tokens)
+        answer(taken)
+
+
+def answer(taken: Sequence[Asked]) -> None:
+    """All at once; if that fails, each by itself, so that one's trouble is not the others'."""
+    lengths = [asked.decoding.cache.length for asked in taken]
+    try:
+        found = next_logits([asked.decoding for asked in taken], [asked.tokens for asked in taken])
+    except Exception as error:
+        for asked, length in zip(taken, lengths, strict=True):
+            asked.decoding.cache.rewind(length)
+        if len(taken) == 1:
+            taken[0].answer = error
+            return
+        for asked in taken:
+            answer([asked])
+    else:
+        for asked, logits in zip(taken, found, strict=True):
+            asked.answer = logits
+
+
+@dataclass(eq=False)
+class JoinedRun:
+    """A `NextToken` that takes the steps it can with others."""
+
+    decoding: CachedDecoding
+    batcher: Batcher
+
+    def __call__(self, tokens: LongTensor) -> Tensor:
+        if can_share(self.decoding, tokens):
+            return self.batcher.step(Asked(self.decoding, tokens))
+        with self.batcher.turns:
+            return self.decoding(tokens)
+
+    def reorder(self, rows: LongTensor) -> None:
+        self.decoding.reorder(rows)
