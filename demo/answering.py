@@ -14,7 +14,7 @@ from components.answer_scores import answer_figure, answer_table
 from components.answer_view import answer_view
 from components.packing import packed
 from demo import wording
-from demo.handlers import buttons, chosen_card, explain, in_plain_words, result
+from demo.handlers import buttons, chosen_card, explain, fetching, in_plain_words, result
 from seq2seq.engine import Engine
 from seq2seq.tasks import InputError
 from seq2seq.tasks.results import Reading
@@ -46,7 +46,8 @@ def underway(reading: Reading) -> dict:
     if reading.num_windows == 1:
         return result("answer", notes=[wording.READING], running=True)
     done, of = reading.windows_read, reading.num_windows
-    return result("answer", running=True, progress={"done": done, "of": of, "says": wording.reading(done, of)})
+    says, stopped = wording.reading(done, of), wording.progress_stopped(done, of)
+    return result("answer", running=True, progress={"done": done, "of": of, "says": says, "stopped": stopped})
 
 
 class Answering:
@@ -59,7 +60,10 @@ class Answering:
         """The line below the text box."""
         with in_plain_words():
             try:
-                return wording.counted_for_reading(self.engine.count_tokens("answer", text or "", model))
+                card = chosen_card(self.engine, "answer", model)
+                if self.engine.must_be_fetched("answer", card.name):
+                    return wording.to_fetch(card)
+                return wording.counted_for_reading(self.engine.count_tokens("answer", text or "", card.name))
             except InputError:  # nothing to count yet; whoever presses Run is told
                 return wording.KEYS_HINT
 
@@ -71,6 +75,8 @@ class Answering:
         """
         try:
             card = chosen_card(self.engine, "answer", model)
+            for fetched in self.engine.loading("answer", card.name):
+                yield fetching("answer", fetched), *UNCHANGED
             for reading in self.engine.answer(question or "", text or "", card.name):
                 if reading.answer is None:
                     yield underway(reading), *UNCHANGED

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from components.pattern import cells_of, pattern_map, pattern_table
 from components.pattern_curves import Counted, cost_lines, heard_lines, time_lines
 from demo import pattern_words, wording
-from demo.handlers import buttons, explain, result
+from demo.handlers import buttons, explain, fetching, result
 from demo.setting_fields import SettingField
 from seq2seq.engine import Engine, ModelCard
 from seq2seq.tasks import InputError
@@ -137,6 +137,8 @@ class Exploring:
         try:
             settings = settings_of_form(plan, *numbers)
             card = self.chosen_encoder(model)
+            for fetched in self.engine.loading(card.tasks[0], card.name):
+                yield fetching("pattern", fetched), gr.skip()
             for step in self.engine.read_blocks(card.name, text or "", settings.layer, settings.block_size):
                 if isinstance(step, LayersRead):
                     yield result("pattern", notes=pattern_words.layers_read(step), running=True), gr.skip()

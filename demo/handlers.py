@@ -24,8 +24,12 @@ from components.provenance_view import provenance_view
 from components.selection import readable
 from components.token_view import token_view
 from demo import wording
+from demo.calls import current
+from demo.door import told
+from demo.limit_words import quoting
 from demo.setting_fields import read_settings
-from seq2seq.engine import Engine, ModelCard, View
+from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.engine import Engine, Loading, ModelCard, View
 from seq2seq.tasks import Generated, GenerationSettings, InputError, Section, Skill, Task, Written
 from seq2seq.tasks.documents import read_document
 from seq2seq.tasks.novelty import novel_words
@@ -102,15 +106,28 @@ def progress_of(generated: Generated) -> dict | None:
         "done": generated.num_finished_sections,
         "of": generated.num_sections,
         "says": wording.progress(generated),
+        "stopped": wording.progress_stopped(generated.num_finished_sections, generated.num_sections),
     }
+
+
+def fetching(task: Skill, model: Loading) -> dict:
+    """What the result widget shows while the model is fetched that is to make the result."""
+    says = wording.fetching(model.done, model.total)
+    progress = {"done": model.done, "of": model.total, "says": says, "stopped": wording.FETCHED_ALL_THE_SAME}
+    return result(task, running=True, progress=progress)
 
 
 def explain(error: Exception) -> str:
     """An error in the visitor's words. What nobody foresaw is logged in full and apologized for."""
+    call = current.get()
+    if call:
+        call.went_wrong(error)
     if isinstance(error, InputError):
         return str(error)
-    log.error("unexpected error", exc_info=error)
-    return wording.APOLOGY
+    log.error("unexpected error in request %s", call and call.id, exc_info=error)
+    if isinstance(error, CheckpointError):
+        return wording.NO_MODEL
+    return quoting(wording.APOLOGY, call.id) if call else wording.APOLOGY
 
 
 @contextmanager
@@ -192,13 +209,15 @@ def provenance_shown(found: Sequence[Provenance], *, running: str = "", problem:
     return packed({**provenance_view(found), "says": says, "running": running, "problem": problem})
 
 
-def end(shown: dict) -> tuple:
-    """A run is over, however it ended: the buttons, and the result. One without a last word was stopped."""
+def end(shown: dict, request: gr.Request | None = None) -> tuple:
+    """A run is over, however it ended: the buttons, and the result. One without a last word was stopped, or refused."""
     if shown["running"]:
         progress = shown["progress"]
         if progress:
-            progress = {**progress, "says": wording.progress_stopped(progress["done"], progress["of"])}
-        shown = {**shown, "notes": [wording.STOPPED], "progress": progress, "running": False}
+            progress = {**progress, "says": progress["stopped"]}
+        problem = told(request)
+        notes = [] if problem else [wording.STOPPED]
+        shown = {**shown, "notes": notes, "problem": problem, "progress": progress, "running": False}
     return *buttons(running=False), shown
 
 
@@ -228,6 +247,8 @@ class Handlers:
         with in_plain_words():
             try:
                 card = chosen_card(self.engine, task, model)
+                if self.engine.must_be_fetched(task, card.name):
+                    return wording.to_fetch(card)
                 count = self.engine.count_tokens(task, text or "", card.name)
                 widest = max(self.engine.models(task), key=lambda card: card.max_source_tokens)
                 return wording.counted(count, card, widest)
@@ -252,6 +273,8 @@ class Handlers:
         try:
             chosen = read_settings(told, do_sample, settings)
             card = chosen_card(self.engine, task, model)
+            for fetched in self.engine.loading(task, card.name):
+                yield fetching(task, fetched), None
             for generated in self.engine.run(task, text or "", card.name, chosen):
                 written, progress = generated.text, progress_of(generated)
                 if generated.finished:

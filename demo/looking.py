@@ -21,7 +21,7 @@ from components.token_view import token_view
 from components.why_view import why_view
 from demo import explorer_words, wording
 from demo.files import script, stylesheet
-from demo.handlers import Run, buttons, chosen_card, explain, in_plain_words, result
+from demo.handlers import Run, buttons, chosen_card, explain, fetching, in_plain_words, result
 from demo.links import WHOLE, KeptTexts, Look, Marks, has_text, link_of, read_link
 from seq2seq.engine import Engine, View
 from seq2seq.explain.grain import Grain
@@ -168,6 +168,7 @@ class Looking:
             return gr.skip(), gr.skip()
         written, look = linked
         try:
+            list(self.engine.loading(written.task, written.model))  # here, as no one else need wait for a download
             text = self.engine.written_text(written)
             return result(written.task, text, notes=[explorer_words.LINKED]), self.explored(written, text, look)
         except Exception as error:
@@ -201,6 +202,8 @@ class Looking:
         so_far = ""
         try:
             card = chosen_card(self.engine, task, model)
+            for fetched in self.engine.loading(task, card.name):
+                yield fetching(task, fetched), None
             if target and target.strip():
                 written = self.engine.force(task, text or "", target, card.name)
                 yield result(task, target.strip(), notes=[explorer_words.FORCED_NOTE]), self.explored(written, target)

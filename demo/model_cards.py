@@ -53,10 +53,18 @@ def models_of(engine: Engine) -> tuple[Model, ...]:
         Model(
             about=about,
             default_for=tuple(skill for skill, cards in able.items() if about in cards[:1]),
-            card=read_card(about.folder / CARD_FILE) if about.folder else None,
+            card=card_of(about),
         )
         for about in every.values()
     )
+
+
+def card_of(about: ModelCard) -> CardFile | None:
+    """The card in its folder, or what is known of a published model; None if there is neither."""
+    if about.published:
+        address = HUB + quote(about.name)
+        return CardFile(about.published.licence, f"{wording.published(about)} [{address}]({address})")
+    return read_card(about.folder / CARD_FILE) if about.folder else None
 
 
 def read_card(path: Path) -> CardFile | None:

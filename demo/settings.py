@@ -7,9 +7,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class PageSettings(BaseSettings):
-    """How many visitors are served at once, and how many may wait."""
+    """How many visitors are served at once, what each may ask for, and what the host is told of it."""
 
-    model_config = SettingsConfigDict(env_prefix="GLOSS_")
+    model_config = SettingsConfigDict(env_prefix="GLOSS_", frozen=True)
 
-    concurrency: int = Field(1, ge=1, description="requests that run at the same time")
+    concurrency: int = Field(16, ge=1, description="requests that run at the same time, step by step together")
     max_waiting: int = Field(64, ge=1, description="requests that may wait before newcomers are turned away")
+    rate_limit: int | None = Field(None, ge=1, description="runs a minute of one visitor; None for any number")
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="whose X-Forwarded-For is believed: addresses or networks with commas between, or *"
+    )
+    time_limit: float | None = Field(None, gt=0, description="seconds that a request may run; None for any time")
+    max_characters: int = Field(1_000_000, ge=1, description="of a text or question")
+    max_file_bytes: int = Field(10_000_000, ge=1, description="of a file")
+    grace_seconds: float = Field(8, ge=0, description="that running requests have to finish when the server is stopped")
+    metrics: bool = Field(False, description="whether /metrics tells Prometheus what is going on")
+    json_logs: bool = Field(False, description="whether every request and every error is logged as a line of JSON")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -19,18 +20,20 @@ def stoppable(
 
     That step is finished unseen, and the run is closed right after it. Given a generator, Gradio would answer a
     cancellation only then, by when the visitor may have begun another run, which it would take for the old one.
+    The thread knows whose request it is, as a GPU is borrowed on a visitor's account.
     """
 
     @wraps(run)
     async def snapshots(*args: Arguments.args, **kwargs: Arguments.kwargs) -> AsyncIterator[Snapshot]:
         steps = run(*args, **kwargs)
         over = object()
+        context = copy_context()
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=run.__name__)
         try:
-            while (snapshot := await asyncio.wrap_future(thread.submit(next, steps, over))) is not over:
+            while (snapshot := await asyncio.wrap_future(thread.submit(context.run, next, steps, over))) is not over:
                 yield snapshot
         finally:
-            thread.submit(steps.close)
+            thread.submit(context.run, steps.close)
             thread.shutdown(wait=False)
 
     return snapshots

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import gradio as gr
 
 from components.palette import ACCENT
@@ -88,5 +90,5 @@ def launch_options() -> dict:
         "footer_links": ["api", "settings"],
         "run_history": False,
         "enable_monitoring": False,
-        "max_file_size": "10mb",
+        "ssr_mode": None if "GRADIO_SSR_MODE" in os.environ else False,  # Node would answer in place of /readyz
     }

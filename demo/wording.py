@@ -36,6 +36,7 @@ CANCEL_LABEL = "Cancel"
 RESULT_HINT = "The result will appear here."
 RUNNING = "Writing"
 STOPPED = "Stopped."
+FETCHED_ALL_THE_SAME = "The model is being fetched all the same. Try again in a while."
 QUOTED_NOTE = "Sentences of your text"
 CHOOSING = "Choosing sentences"
 BROKEN_OFF = "This is what was there before."
@@ -155,6 +156,11 @@ HEATMAP_TITLE = "Heat map"
 DRAWING_TITLE = "How it is drawn"
 TABLE_TITLE = "The strongest links as a table"
 
+NO_MODEL = (
+    "This model could not be loaded. It may need an access that this host has not been given, more memory than there "
+    "is, or a connection that is missing; the host’s log says which. Your text is still there: choose another model, "
+    "or try again in a while."
+)
 APOLOGY = (
     "Sorry, something went wrong on our side, and it has been logged. Your text is still there: "
     "please try again, or try a shorter text or another model."
@@ -185,6 +191,11 @@ def model_size(num_bytes: int | None, num_parameters: int | None) -> str:
         return NOT_ON_DISK
     counted = f", {num_parameters / 1e6:,.1f} million parameters" if num_parameters else ""
     return f"{num_bytes / 1e6:,.0f} MB{counted}"
+
+
+def published(about: ModelCard) -> str:
+    """The card, in Markdown, of a model whose own is on the Hub."""
+    return f"{about.published.about} It is fetched from the Hub when it is first used, and has a card there:"
 
 
 def card_table(title: str) -> str:
@@ -303,7 +314,23 @@ def no_such_model(model: str, names: Iterable[str]) -> str:
 
 
 def model_choice(card: ModelCard) -> tuple[str, str]:
-    return f"{card.title} · reads {card.max_source_tokens:,} tokens", card.name
+    """How it is offered: with what it costs to use it for the first time, if it comes from the Hub."""
+    fetched = f" · {gigabytes(card.num_bytes)} from the Hub" if card.published else ""
+    return f"{card.title} · reads {card.max_source_tokens:,} tokens{fetched}", card.name
+
+
+def to_fetch(card: ModelCard) -> str:
+    """Instead of how long a text is to a model that is not here yet."""
+    return f"{card.title} has to be fetched first, {gigabytes(card.num_bytes)}. That is done once. {KEYS_HINT}"
+
+
+def fetching(done: int, total: int) -> str:
+    """How much of a model is here."""
+    return f"Fetching the model, once for everybody: {gigabytes(done)} of {gigabytes(total)}"
+
+
+def gigabytes(num_bytes: int) -> str:
+    return f"{num_bytes / 1e9:,.2f} GB"
 
 
 def section_choices(sections: Sequence[Section]) -> list[tuple[str, int]]:

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from demo.layout import build
-from demo.theme import launch_options
+from demo.serving import Server
+from demo.settings import PageSettings
 from seq2seq.engine import Engine
 
 
 @contextmanager
 def serve(engine: Engine) -> Iterator[str]:
     """The address of the page, as app.py would launch it with one request at a time."""
-    demo = build(engine)
-    demo.queue(max_size=16, default_concurrency_limit=1)
-    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, inbrowser=False, **launch_options())
+    with serving(engine, PageSettings(concurrency=1, max_waiting=16)) as (_, address):
+        yield address
+
+
+@contextmanager
+def serving(engine: Engine, settings: PageSettings) -> Iterator[tuple[Server, str]]:
+    """The same with other settings, and the server."""
+    server = Server(engine, settings)
     try:
-        yield address.rstrip("/")
+        yield server, server.launch(quiet=True, inbrowser=False)
     finally:
-        demo.close()
+        server.demo.close()

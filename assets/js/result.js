@@ -1,11 +1,11 @@
 // The result as it grows: the text, a line about the run, and copy and download, which never leave the browser.
 // Runs once when its gr.HTML is made. props.value is {text, pieces, hint, score, notes, problem, running, progress, longer,
 // filename}: pieces the text as [what the source has, a word that it lacks], progress {done, of, says} for a text that is
-// read in several sections, longer the summary that this one is made of.
+// read in several sections or a model that is fetched, longer the summary that this one is made of.
 
 element.innerHTML = `
   <div class="result-progress">
-    <div role="progressbar" aria-label="Sections done" aria-valuemin="0"></div>
+    <div role="progressbar" aria-label="Progress" aria-valuemin="0"></div>
     <p></p>
   </div>
   <p class="result-text result-hint" role="status"></p>

@@ -11,7 +11,7 @@ from demo.answering import Answering, begin_answer
 from demo.examples import questions
 from demo.handlers import Handlers, end, result
 from demo.stopping import stoppable
-from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
+from demo.tabs.events import MODEL_EVENT, PAGE_EVENT, at_the_end
 from demo.tabs.text_box import TextBox, example_buttons, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import answer_view, result_view
 
@@ -71,5 +71,5 @@ def _wire_run(panel: AnswerPanel, answering: Answering) -> None:
         **MODEL_EVENT,
     )
     let_cancel(started, cancel)
-    answered.then(end, panel.result, [run, cancel, panel.result], **PAGE_EVENT)
+    at_the_end(answered, end, panel.result, [run, cancel, panel.result])
     cancel.click(None, cancels=[answered], **PAGE_EVENT)

@@ -16,7 +16,7 @@ from demo.looking import Looking, begin_look, begin_why
 from demo.stopping import stoppable
 from demo.tabs.attention_panel import AttentionPanel
 from demo.tabs.compare_panel import compare_panel, wire_compare
-from demo.tabs.events import FORM_EVENT, MODEL_EVENT, PAGE_EVENT
+from demo.tabs.events import FORM_EVENT, MODEL_EVENT, PAGE_EVENT, at_the_end
 from demo.tabs.map_panel import map_panel, wire_map
 from demo.tabs.text_box import TextBox, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import beam_tree, choices_view, heads_grid, result_view, why_view
@@ -107,7 +107,7 @@ def attention_tab(
             stoppable(looking.go_on), ask.explored, [ask.result, ask.explored], show_progress="minimal",
             **MODEL_EVENT,
         )  # fmt: skip
-        gone_on.then(end, ask.result, [*ask.buttons, ask.result], **PAGE_EVENT)
+        at_the_end(gone_on, end, ask.result, [*ask.buttons, ask.result])
         beams_part.expand(looking.beams, ask.explored, tree, show_progress="minimal", **MODEL_EVENT)
         muting.button.click(
             looking.without_heads,
@@ -169,7 +169,7 @@ def _wire_ask(ask: AskPanel, frame: gr.Column, looking: Looking) -> None:
         **MODEL_EVENT,
     )
     let_cancel(started, cancel)
-    written.then(end, ask.result, [look, cancel, ask.result], **PAGE_EVENT)
+    at_the_end(written, end, ask.result, [look, cancel, ask.result])
     cancel.click(None, cancels=[written], **PAGE_EVENT)
 
 
@@ -204,5 +204,5 @@ def _wire_why(ask: AskPanel, asked: WhyPanel, looking: Looking) -> None:
         **MODEL_EVENT,
     )
     let_cancel(started, cancel)
-    found.then(end, asked.progress, [find, cancel, asked.progress], **PAGE_EVENT)
+    at_the_end(found, end, asked.progress, [find, cancel, asked.progress])
     cancel.click(None, cancels=[found], **PAGE_EVENT)

@@ -10,10 +10,32 @@ None is an endpoint for programs; those are in `demo.endpoints`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import gradio as gr
+from gradio.block_function import BlockFunction
+from gradio.components import Component
+
 MODEL_QUEUE = "model"  # one concurrency group: Gradio would else give each event a queue of its own
 PATTERN_QUEUE = "pattern"  # the largest patterns take half a gigabyte: one at a time
+FOLLOWED = (MODEL_QUEUE, PATTERN_QUEUE)  # whose events are limited, logged and counted
 MODEL_EVENT = {"concurrency_id": MODEL_QUEUE, "api_visibility": "private"}
 FILE_EVENT = {"concurrency_id": "files", "api_visibility": "private", "show_progress": "minimal"}
 NO_PROGRESS = {"show_progress": "hidden", "show_progress_on": []}
 FORM_EVENT = {"concurrency_id": "form", "api_visibility": "private", **NO_PROGRESS}
 PAGE_EVENT = {"queue": False, "api_visibility": "private", **NO_PROGRESS}
+
+
+def at_the_end(
+    run: gr.events.Dependency, end: Callable[..., tuple], inputs: Component, outputs: Sequence[Component]
+) -> None:
+    """However the run ends: the page passes over what comes "then" where it was not let in to the queue."""
+    for ended in (run.then, run.failure):
+        ended(end, inputs, list(outputs), **PAGE_EVENT)
+
+
+def endpoint_name(event: BlockFunction | None) -> str:
+    """An endpoint's path, or what the page's event does; for logs and metrics."""
+    if event is None:
+        return "unknown"
+    return f"/{event.api_name}" if event.api_visibility == "public" else f"page: {event.name}"

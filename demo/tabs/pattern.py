@@ -11,7 +11,7 @@ from demo import wording
 from demo.exploring import OF_THE_TEXT, PATTERN_FIELDS, Exploring, begin_work, draw, form_values, lay
 from demo.handlers import end, open_document, result
 from demo.stopping import stoppable
-from demo.tabs.events import FILE_EVENT, FORM_EVENT, MODEL_EVENT, PAGE_EVENT
+from demo.tabs.events import FILE_EVENT, FORM_EVENT, MODEL_EVENT, PAGE_EVENT, at_the_end
 from demo.tabs.text_box import TextBox, let_cancel, run_buttons, text_box
 from demo.tabs.widgets import result_view
 from seq2seq.engine import Engine
@@ -154,7 +154,7 @@ def _wire_text(text: TextPanel, form: PatternForm, exploring: Exploring) -> None
         **MODEL_EVENT,
     )
     let_cancel(started, cancel)
-    read.then(end, text.result, [run, cancel, text.result], **PAGE_EVENT)
+    at_the_end(read, end, text.result, [run, cancel, text.result])
     cancel.click(None, cancels=[read], **PAGE_EVENT)
     text.read.change(
         lay,
@@ -176,5 +176,5 @@ def _wire_measuring(panel: MeasuringPanel, form: PatternForm, exploring: Explori
         **MODEL_EVENT,
     )
     let_cancel(started, cancel)
-    measured.then(end, panel.result, [run, cancel, panel.result], **PAGE_EVENT)
+    at_the_end(measured, end, panel.result, [run, cancel, panel.result])
     cancel.click(None, cancels=[measured], **PAGE_EVENT)

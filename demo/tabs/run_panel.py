@@ -14,7 +14,7 @@ from demo.handlers import Handlers, begin, begin_shorter, end, no_provenance, re
 from demo.setting_fields import AUTOMATIC
 from demo.stopping import stoppable
 from demo.tabs.attention_panel import AttentionPanel, attention_panel, follow_choices, follow_run
-from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
+from demo.tabs.events import MODEL_EVENT, PAGE_EVENT, at_the_end
 from demo.tabs.settings_panel import settings_panel
 from demo.tabs.text_box import TextBox, example_buttons, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import provenance_view, result_view
@@ -115,7 +115,7 @@ def _run_after(
     )
     let_cancel(started, panel.buttons[1])
     looked = follow_run(panel.attention, panel.finished, generated, handlers)
-    generated.then(end, panel.result, [*panel.buttons, panel.result], **PAGE_EVENT)
+    at_the_end(generated, end, panel.result, [*panel.buttons, panel.result])
     return [generated, looked]
 
 

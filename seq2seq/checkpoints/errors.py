@@ -9,6 +9,10 @@ class CheckpointError(ValueError):
     """Something is wrong with a checkpoint. The message names the file or tensor, and what to do about it."""
 
 
+class RevisionError(CheckpointError):
+    """There is no such revision on the Hub; or none on this machine, while the Hub cannot be asked."""
+
+
 def listed(items: Sequence[str], separator: str = ", ", limit: int = 10) -> str:
     """The first few of many, for a message: "a, b, c and 14 more"."""
     rest = len(items) - limit

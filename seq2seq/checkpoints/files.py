@@ -7,6 +7,7 @@ refuses everything else: nothing in a file is ever executed. Knows no models, an
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from seq2seq.checkpoints.errors import CheckpointError, listed
+from seq2seq.checkpoints.errors import CheckpointError, RevisionError, listed
 from seq2seq.checkpoints.hub import HubOptions, find_file, read_json
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 INDEX_SUFFIX = ".index.json"
+SAFETENSORS_FILES = (WEIGHTS_FILES[0], WEIGHTS_FILES[0] + INDEX_SUFFIX)
 
 _ZIP_MAGIC = b"PK\x03\x04"
 
@@ -66,6 +68,20 @@ def find_weights(name_or_path: str | Path, **hub_options: Unpack[HubOptions]) ->
         f"with an index ({WEIGHTS_FILES[0]}{INDEX_SUFFIX}). Check that it is complete; weights of other "
         "frameworks have to be converted first."
     )
+
+
+def revision_with_safetensors(name: str, revisions: Iterable[str]) -> str | None:
+    """The first of these revisions of a repository on the Hub that has safetensors; None if there is none.
+
+    Raises: CheckpointError if the Hub denies access or fails.
+    """
+    for revision in revisions:
+        try:
+            if any(find_file(name, filename, revision=revision) for filename in SAFETENSORS_FILES):
+                return revision
+        except RevisionError:
+            continue
+    return None
 
 
 def _find_shards(name_or_path: str | Path, index: Path, **hub_options: Unpack[HubOptions]) -> tuple[Path, ...]:

@@ -21,7 +21,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.checkpoints.errors import CheckpointError, RevisionError
+from seq2seq.checkpoints.progress import CountingBar
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -85,7 +86,8 @@ def find_file(
     """The path of one file of a checkpoint, downloaded if need be; None if the checkpoint has no such file.
 
     `name_or_path` is a folder, which wins if it exists, or the id of a repository on the Hub ("owner/name").
-    CheckpointError if it is neither, or if the Hub cannot be reached, lacks the revision or denies access.
+    CheckpointError if it is neither, or if the Hub denies access or fails; RevisionError if it lacks the revision, or
+    cannot be asked for it.
     """
     if Path(name_or_path).is_dir():
         return _file_in_folder(Path(name_or_path, subfolder), filename)
@@ -100,6 +102,7 @@ def find_file(
             cache_dir=cache_dir,
             local_files_only=local_files_only,
             token=token,
+            tqdm_class=CountingBar,
         )
     except LocalEntryNotFoundError as error:
         if not _is_cached_without(name, wanted, revision, cache_dir):
@@ -165,4 +168,5 @@ def _is_cached_without(name: str, wanted: str, revision: str | None, cache_dir: 
 
 def _explained(error: Exception, **facts: str | None) -> CheckpointError:
     explanation = next(text for kind, text in _EXPLANATIONS if isinstance(error, kind))
-    return CheckpointError(explanation.format(error=error, **facts))
+    is_absent = isinstance(error, RevisionNotFoundError | LocalEntryNotFoundError)
+    return (RevisionError if is_absent else CheckpointError)(explanation.format(error=error, **facts))

@@ -59,7 +59,7 @@ class Batcher:
         with self.turns:
             while asked.answer is None:
                 self._take()
-        return asked.logits()
+            return asked.logits()
 
     def _take(self) -> None:
         with self._changed:

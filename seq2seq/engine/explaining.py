@@ -47,12 +47,13 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def in_a_turn(method: Method) -> Method:
-    """A method of an engine that has others wait until it has computed."""
+    """A method about something written, which has others wait until it has computed, but not for its model."""
 
     @wraps(method)
-    def computed(engine: Explains, *args: Any) -> Any:
+    def computed(engine: Explains, written: Written, *args: Any) -> Any:
+        engine.load(written.task, written.model)
         with engine.turns:
-            return method(engine, *args)
+            return method(engine, written, *args)
 
     return computed
 
@@ -68,16 +69,21 @@ class Explains:
         """Remembers the last pairs with their encoded sources: one look follows another."""
         return lru_cache(PAIRS_KEPT)(pair_of)
 
+    def forget(self) -> None:
+        """Hold on to nothing of a model that is given up."""
+        self._pair_of.cache_clear()
+        self._saliency_of.cache_clear()
+
     @cached_property
     def _saliency_of(self) -> Callable[[Pair], Attribution]:
         """Of a whole output; remembered, as it takes many times as long as all heads of a kind."""
         return lru_cache(PAIRS_KEPT)(lambda pair: saliency(pair, 0, len(pair.target_ids)))
 
-    @in_a_turn
     def force(self, task: Task, text: str, target_text: str, model: str | None = None) -> Written:
         """As if `target_text` had been written for `text`."""
         writer: Writer = self.load(task, model)
-        return forced(writer, task, text, target_text, model)
+        with self.turns:
+            return forced(writer, task, text, target_text, model)
 
     @in_a_turn
     def written_text(self, written: Written) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from math import prod
 from pathlib import Path
@@ -13,13 +15,16 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from seq2seq.checkpoints.errors import CheckpointError
-from seq2seq.checkpoints.files import find_weights
+from seq2seq.checkpoints.files import find_weights, revision_with_safetensors
 from seq2seq.config import read_config
 from seq2seq.engine.batching import Batcher
 from seq2seq.engine.explaining import Explains
 from seq2seq.engine.kinds import Kind, kind_of
+from seq2seq.engine.loading import Load, Loading
 from seq2seq.engine.memory import keep_freed_memory
+from seq2seq.engine.published import PUBLISHED, Published
 from seq2seq.engine.settings import EngineSettings
+from seq2seq.engine.shelf import Shelf, room_there_is
 from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.tasks import (
     SKILLS,
@@ -47,10 +52,15 @@ from seq2seq.tasks.turns import Turns, in_turns
 from seq2seq.tokenizers import Tokenizer, load_tokenizer
 from seq2seq.trace import Answer, BlockMass, Timing
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A checkpoint that can be chosen, as its config.json describes it; its weights need not be loaded."""
+    """A checkpoint that can be chosen, as its config.json describes it; its weights need not be loaded.
+
+    Of a published one nothing need be here yet.
+    """
 
     name: str  # the folder's name, or the Hub id
     title: str
@@ -61,10 +71,13 @@ class ModelCard:
     max_source_tokens: int
     preferred: tuple[Skill, ...] = ()  # what its config.json says it does better than others that come with it
     folder: Path | None = None  # where its files are; None for a Hub id
+    published: Published | None = None  # what is known of it, if it is one of those
 
     @property
     def num_bytes(self) -> int | None:
-        """Of its weights' files; None where they are not all in a folder."""
+        """Of its weights' files; None where they are not all in a folder, and nobody has told."""
+        if self.published:
+            return self.published.num_bytes
         return sum(path.stat().st_size for path in self._weights) or None
 
     @property
@@ -93,14 +106,29 @@ class Engine(Explains):
         keep_freed_memory()
         self.device = choose_device(self.settings.device)
         self.dtype = choose_dtype(self.settings.dtype, self.device)
-        self._paths = {
-            path.parent.name: str(path.parent) for path in sorted(self.settings.models.glob("*/config.json"))
-        }
-        self._paths |= {name: name for name in self.settings.extra_models}
-        self._cards = {name: read_card(name, path) for name, path in self._paths.items()}
-        self._workers: dict[str, Writer | Reader] = {}
+        self._paths: dict[str, str] = {}
+        self._cards: dict[str, ModelCard] = {}
+        self._shelf = Shelf(self.settings.memory_bytes or room_there_is(self.device), self.forget)
+        self._fetched: set[str] = set()  # published ones that were in memory once
+        self._loads: dict[str, Load[Writer | Reader]] = {}  # under way
         self._loading = threading.Lock()
+        self._offer_all()
         self.turns = Turns()  # of whoever computes
+
+    def _offer_all(self) -> None:
+        """One that is broken or cannot be had is left out, and logged."""
+        folders = [path.parent for path in sorted(self.settings.models.glob("*/config.json"))]
+        paths = {folder.name: str(folder) for folder in folders}
+        paths |= {name: name for name in (*self.settings.published, *self.settings.extra_models)}
+        for name, path in paths.items():
+            try:
+                self._offer(name, path)
+            except CheckpointError as error:
+                log.error("%s is left out: %s", name, error)
+
+    def _offer(self, name: str, path: str) -> None:
+        self._cards[name] = read_card(name, path)
+        self._paths[name] = path
 
     def models(self, task: Skill) -> tuple[ModelCard, ...]:
         """What can do this task; the first is the default."""
@@ -121,8 +149,7 @@ class Engine(Explains):
                 )
             return cards[0]
         if model not in self._cards:
-            self._paths[model] = model
-            self._cards[model] = read_card(model, model)
+            self._offer(model, model)
         card = self._cards[model]
         if task not in card.tasks:
             raise CheckpointError(
@@ -133,20 +160,63 @@ class Engine(Explains):
     def load(self, task: Skill, model: str | None = None) -> Writer | Reader:
         """The model, from disk or the Hub if this is the first time that it is asked for; a Reader if it answers."""
         name = self.card(task, model).name
-        if name in self._workers:
-            return self._workers[name]
+        return self._shelf.find(name) or self._load(name).result()
+
+    def loading(self, task: Skill, model: str | None = None) -> Iterator[Loading]:
+        """Snapshots of the model being fetched from the Hub, if it is. It is loaded when they end, as by `load`.
+
+        Whoever stops iterating stops waiting; the model goes on being loaded. Raises: CheckpointError, with what to do.
+        """
+        name = self.card(task, model).name
+        if self._shelf.find(name) is None:
+            yield from self._load(name).snapshots()
+
+    def must_be_fetched(self, task: Skill, model: str | None = None) -> bool:
+        """Whether the model is a published one that was never loaded: to do so may take minutes."""
+        card = self.card(task, model)
+        return card.published is not None and card.name not in self._fetched
+
+    def _load(self, name: str) -> Load[Writer | Reader]:
+        """The one under way, or a new one."""
         with self._loading:
-            if name not in self._workers:
-                path = self._paths[name]
-                kind = kind_of(name, read_config(path))
-                weights = kind.model.from_pretrained(path, dtype=self.dtype).to(self.device)
-                self._workers[name] = worker_of(kind, weights, load_tokenizer(path), self.turns)
-        return self._workers[name]
+            if name not in self._loads:
+                self._loads[name] = Load(partial(self._read_once, name), self._cards[name].num_bytes or 0)
+            return self._loads[name]
+
+    def _read_once(self, name: str) -> Writer | Reader:
+        """Nothing is kept of what fails, so that it can be tried again."""
+        try:
+            found = self._shelf.find(name)  # it may have been loaded since somebody looked
+            return found or self._shelf.add(name, self._size(name), partial(self._read, name))
+        finally:
+            with self._loading:
+                del self._loads[name]
+
+    def _read(self, name: str) -> Writer | Reader:
+        path, published = self._paths[name], self._cards[name].published
+        revision = revision_with_safetensors(path, ("main", *published.revisions)) if published else None
+        told = {"task_specific_params": published.parameters} if published else {}
+        kind = kind_of(name, read_config(path, revision=revision))
+        weights = kind.model.from_pretrained(path, dtype=self.dtype, revision=revision, **told).to(self.device)
+        self._fetched.add(name)
+        return worker_of(kind, weights, load_tokenizer(path, revision=revision), self.turns)
+
+    def _size(self, name: str) -> int:
+        """Bytes of its weights in memory, as far as its files or its entry tell before it is loaded."""
+        card = self._cards[name]
+        if card.published:
+            return card.published.num_bytes * self.dtype.itemsize // torch.float32.itemsize
+        return (card.num_parameters or 0) * self.dtype.itemsize or card.num_bytes or 0
+
+    @property
+    def loaded(self) -> dict[str, int]:
+        """The models in memory, and the bytes of each."""
+        return self._shelf.sizes
 
     def load_defaults(self) -> None:
-        """Has the first model for each thing to do in memory before anyone asks."""
+        """Has the first model for each thing to do in memory before anyone asks, but fetches none unasked."""
         for skill in SKILLS:
-            if self.models(skill):
+            if self.models(skill) and not self.must_be_fetched(skill):
                 self.load(skill)
 
     def count_tokens(self, task: Skill, text: str, model: str | None = None) -> TokenCount:
@@ -207,7 +277,7 @@ class Engine(Explains):
         """
         card = self._cards[model]
         worker = self.load(card.tasks[0], model)
-        prompt = writing_parameters(worker.model.config, card.tasks[0]).prefix
+        prompt = writing_parameters(worker.model.config, card.tasks[0])
         source = read_source(clean(text), prompt, worker.tokenizer, card.max_source_tokens)
         return in_turns(self.turns, read_mass(worker.model, source, model, layer, block_size))
 
@@ -229,6 +299,9 @@ def worker_of(kind: Kind, model: PreTrainedModel, tokenizer: Tokenizer, turns: T
 
 
 def read_card(name: str, path: str) -> ModelCard:
+    """Raises: CheckpointError, with what to do."""
+    if path in PUBLISHED and not Path(path).is_dir():
+        return card_of(PUBLISHED[path])
     config = read_config(path)
     skills = kind_of(name, config).skills
     taught = tuple(skill for skill in skills if skill in task_parameters(config))
@@ -243,6 +316,19 @@ def read_card(name: str, path: str) -> ModelCard:
         max_source_tokens=encoder.max_position_embeddings,
         preferred=tuple(skill for skill in skills if writing_parameters(config, skill).preferred),
         folder=Path(path) if Path(path).is_dir() else None,
+    )
+
+
+def card_of(published: Published) -> ModelCard:
+    return ModelCard(
+        name=published.hub_id,
+        title=published.title,
+        tasks=tuple(published.parameters),
+        num_layers=published.num_layers,
+        num_heads=published.num_heads,
+        num_encoder_layers=published.num_encoder_layers,
+        max_source_tokens=published.max_source_tokens,
+        published=published,
     )
 
 

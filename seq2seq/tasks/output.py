@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seq2seq.tasks.prompts import LINE_BREAK
 from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import Alternative, Token
 
 SPACE_MARK = "▁"  # how a SentencePiece vocabulary writes a leading space
-LINE_BREAK = "<n>"  # how PEGASUS writes the end of a line, for which SentencePiece has no place
 
 
 def plain_text(tokenizer: Tokenizer, ids: Sequence[int]) -> str:

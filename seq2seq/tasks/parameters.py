@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from seq2seq.config import PretrainedConfig, StackConfig
+from seq2seq.tasks.prompts import Prompt
 
 
 def task_parameters(config: PretrainedConfig) -> Mapping[str, Mapping[str, Any]]:
@@ -18,11 +19,10 @@ def task_parameters(config: PretrainedConfig) -> Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class WritingParameters:
-    """What config.json says of one task of writing."""
+class WritingParameters(Prompt):
+    """What config.json says of one task of writing: its prompt, and more."""
 
-    search: Mapping[str, Any]  # settings of generation
-    prefix: str = ""  # what the checkpoint was taught to find before a text of this task
+    search: Mapping[str, Any] = field(default_factory=dict)  # settings of generation
     quote_beyond: int | None = None  # tokens of a text beyond which it is quoted; None: never unasked
     names_from_source: bool = False  # whether words are held to the source's and English (`copying`)
     words_from_source: bool = False  # whether they are held to the source's and connectives
@@ -31,9 +31,9 @@ class WritingParameters:
 
 def writing_parameters(config: PretrainedConfig, task: str) -> WritingParameters:
     given = task_parameters(config).get(task, {})
-    own = {field.name for field in fields(WritingParameters)} - {"search"}
+    own = {each.name for each in fields(WritingParameters)} - {"search"}
     search = {name: value for name, value in given.items() if name not in own}
-    return WritingParameters(search, **{name: value for name, value in given.items() if name in own})
+    return WritingParameters(search=search, **{name: value for name, value in given.items() if name in own})
 
 
 def encoder_of(config: PretrainedConfig) -> StackConfig:

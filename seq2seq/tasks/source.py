@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seq2seq.tasks.output import LINE_BREAK, line_break_id, special_token
+from seq2seq.tasks.output import line_break_id, special_token
+from seq2seq.tasks.prompts import Prompt, Sent, prepared, with_line_breaks
 from seq2seq.tasks.results import InputError
 from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import Token
 
 KEPT_CONTROLS = "\n\t"
-LINE_END = re.compile(r"(?<!\s)\s*\n")
-PARAGRAPH_END = re.compile(r"(?<!\s)\s*\n\s*\n")
 
 
 @dataclass(frozen=True)
@@ -58,47 +55,37 @@ def has_words(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
 
-def read_source(text: str, prompt: str, tokenizer: Tokenizer, limit: int) -> Source:
-    """`text` is clean; `prompt` is what the checkpoint was taught to find before a text of this task, or empty."""
-    sent, origins = as_sent(prompt + text, tokenizer)
-    encoded = tokenizer(sent, truncation=True, max_length=limit, return_offsets_mapping=True)
-    special = set(tokenizer.all_special_ids)
-    ahead = len(prompt)
-    tokens = tuple(
-        source_token(token_id, origins[start] - ahead, origins[end] - ahead, text, tokenizer, token_id in special)
-        for token_id, (start, end) in zip(encoded.input_ids, encoded.offset_mapping, strict=True)
+def read_source(text: str, prompt: Prompt, tokenizer: Tokenizer, limit: int) -> Source:
+    """`text` is clean, and is sent as the prompt of its task says."""
+    sent = as_sent(text, prompt, tokenizer)
+    after = tokenizer(prompt.suffix, add_special_tokens=False).input_ids
+    encoded = tokenizer(
+        prompt.prefix + sent.text, truncation=True, max_length=limit - len(after), return_offsets_mapping=True
     )
-    return Source(text, tuple(encoded.input_ids), tokens, num_tokens(text, prompt, tokenizer) - len(tokens))
+    special = set(tokenizer.all_special_ids)
+    ahead = len(prompt.prefix)
+    tokens = [
+        special_token(tokenizer, token_id)
+        if token_id in special or end <= ahead
+        else source_token(text, *sent.span(max(0, start - ahead), end - ahead))
+        for token_id, (start, end) in zip(encoded.input_ids, encoded.offset_mapping, strict=True)
+    ]
+    tokens += [special_token(tokenizer, token_id) for token_id in after]
+    num_cut_tokens = num_tokens(text, prompt, tokenizer) - len(tokens)
+    return Source(text, (*encoded.input_ids, *after), tuple(tokens), num_cut_tokens)
 
 
-def num_tokens(text: str, prompt: str, tokenizer: Tokenizer) -> int:
-    """Of the whole text behind the prompt, whether or not a model reads as many."""
-    return len(tokenizer(as_sent(prompt + text, tokenizer)[0]).input_ids)
+def num_tokens(text: str, prompt: Prompt, tokenizer: Tokenizer) -> int:
+    """Of the whole text and what the prompt puts around it, whether or not a model reads as many."""
+    sent = as_sent(text, prompt, tokenizer)
+    return len(tokenizer(prompt.prefix + sent.text + prompt.suffix).input_ids)
 
 
-def as_sent(text: str, tokenizer: Tokenizer) -> tuple[str, Sequence[int]]:
-    """With line breaks where the vocabulary has them, and where each of its characters, and its end, is from."""
-    return (text, range(len(text) + 1)) if line_break_id(tokenizer) is None else with_line_breaks(text)
+def as_sent(text: str, prompt: Prompt, tokenizer: Tokenizer) -> Sent:
+    """By the prompt's rules, and with line breaks where the vocabulary has them."""
+    sent = prepared(text, prompt)
+    return sent if line_break_id(tokenizer) is None else with_line_breaks(sent)
 
 
-def with_line_breaks(text: str) -> tuple[str, list[int]]:
-    """The text with a piece at the end of each paragraph, and where each of its characters, and its end, is from.
-
-    Paragraphs end at blank lines or, in a text that has none, at every line's end. So did those that PEGASUS and
-    BigBird-Pegasus were trained on: google-research/bigbird, summarization/pegasus_large.sh, substitute_newline.
-    """
-    ends = PARAGRAPH_END if PARAGRAPH_END.search(text) else LINE_END
-    sent: list[str] = []
-    origins: list[int] = []
-    position = 0
-    for match in ends.finditer(text):
-        sent += [text[position : match.start()], LINE_BREAK]
-        origins += [*range(position, match.start()), *[match.start()] * len(LINE_BREAK)]
-        position = match.end()
-    return "".join([*sent, text[position:]]), [*origins, *range(position, len(text) + 1)]
-
-
-def source_token(token_id: int, start: int, end: int, text: str, tokenizer: Tokenizer, special: bool) -> Token:
-    if special or end <= 0:
-        return special_token(tokenizer, token_id)
-    return Token(text[max(0, start) : end], max(0, start), end)
+def source_token(text: str, start: int, end: int) -> Token:
+    return Token(text[start:end], start, end)

@@ -1,4 +1,7 @@
-"""Who computes when: threads that share a processor take turns, in the order in which they ask."""
+"""Who computes when: threads that share a processor take turns, in the order in which they ask.
+
+As everything that computes does so in a turn, this is also where running out of memory is told in plain words.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,13 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TypeVar
 
+import torch
+
+from seq2seq.tasks.results import InputError
+
 Item = TypeVar("Item")
+
+TOO_MUCH = "This takes more memory than there is here. Shorten the text, or choose a smaller model or fewer beams."
 
 
 class Turns:
@@ -29,17 +38,29 @@ class Turns:
             self._waiting.append((me, my_turn))
         my_turn.wait()
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Raises: InputError in place of an error that says that memory ran out."""
         with self._lock:
             self._depth -= 1
-            if self._depth:
-                return
-            if not self._waiting:
-                self._owner = None
-                return
-            self._owner, next_turn = self._waiting.popleft()
-            self._depth = 1
-            next_turn.set()
+            if not self._depth:
+                self._pass_on()
+        if is_out_of_memory(error):
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            raise InputError(TOO_MUCH) from error
+
+    def _pass_on(self) -> None:
+        if not self._waiting:
+            self._owner = None
+            return
+        self._owner, next_turn = self._waiting.popleft()
+        self._depth = 1
+        next_turn.set()
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """torch says it of a CPU in a RuntimeError."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def in_turns(turns: Turns, items: Iterator[Item]) -> Iterator[Item]:

@@ -56,11 +56,11 @@ class Writer:
         return writing_parameters(self.model.config, task)
 
     def source(self, task: Task, text: str) -> Source:
-        return read_source(clean(text), self.parameters(task).prefix, self.tokenizer, self.limit)
+        return read_source(clean(text), self.parameters(task), self.tokenizer, self.limit)
 
     def num_tokens(self, task: Task, text: str) -> int:
         """Of the whole text, the prompt included, whether or not it fits."""
-        return num_tokens(text, self.parameters(task).prefix, self.tokenizer)
+        return num_tokens(text, self.parameters(task), self.tokenizer)
 
     def parts(self, task: Task, text: str) -> list[str]:
         """The texts to write for, one after the other: the text itself, or the sections of it that have words."""

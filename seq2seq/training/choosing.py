@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from seq2seq.models.source import GeneratesFromSource
+from seq2seq.tasks.prompts import Prompt
 from seq2seq.tasks.quoting import first_glance, places_of_tokens, plain_sentences, shares_of
 from seq2seq.tasks.source import read_source
 from seq2seq.tokenizers import Tokenizer
@@ -55,7 +56,7 @@ def loss_of_glance(glance: Tensor, example: ChoiceExample) -> Tensor:
 
 def to_choose(selection: Selection, prompt: str, tokenizer: Tokenizer, limit: int) -> ChoiceExample:
     """Of the sentences of which the model reads something; what was cut off is not chosen."""
-    source = read_source(selection.source, prompt, tokenizer, limit)
+    source = read_source(selection.source, Prompt(prompt), tokenizer, limit)
     sentences = plain_sentences(source.text)
     places = places_of_tokens(source, sentences)
     num_read = int(places.max()) + 1

@@ -102,7 +102,7 @@ def test_cancel_stops_and_the_next_run_works(visit, engine):
 def test_a_long_text_is_summarized_section_by_section_and_cancel_keeps_what_is_there(visit):
     panel = visit().tab("Summarize")
     panel.get_by_label("The model’s own").check()
-    bar = panel.get_by_role("progressbar", name="Sections done")
+    bar = panel.get_by_role("progressbar", name="Progress")
     run(panel, "Summarize", long_text(12))
     expect(panel.locator(".count").first).to_contain_text("will be summarized in 12 sections")
     expect(bar).to_have_attribute("aria-valuemax", "12")

@@ -43,6 +43,9 @@ class StandInEngine:
     steps: int = 0  # how many tokens were ever made: stands still once a run is cancelled
     looks: list = field(default_factory=list)
 
+    def load_defaults(self):
+        """It is there at once."""
+
     def models(self, task):
         return (
             ModelCard("stand-in", "Stand-in", TASKS, 6, 12, 6, LIMIT),
@@ -51,6 +54,12 @@ class StandInEngine:
 
     def card(self, task, model=None):
         return self.models(task)[0]
+
+    def must_be_fetched(self, task, model=None):
+        return False
+
+    def loading(self, task, model=None):
+        return iter(())
 
     def count_tokens(self, task, text, model=None):
         refuse_blank(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from threading import Event, get_ident
 
 import pytest
@@ -39,6 +40,24 @@ def test_an_error_in_the_run_reaches_the_caller():
 
     with pytest.raises(ValueError, match="no more"):
         finished(collected(stoppable(broken)()))
+
+
+def test_the_run_knows_whose_request_it_is():
+    visitor, told = ContextVar("visitor", default=None), []
+
+    def asking():
+        try:
+            yield visitor.get()
+            yield visitor.get()
+        finally:
+            told.append(visitor.get())
+
+    async def visit() -> list:
+        visitor.set("Ada")
+        return await collected(stoppable(asking)())
+
+    assert finished(visit()) == ["Ada", "Ada"]
+    assert told == ["Ada"]
 
 
 def test_cancelling_does_not_wait_for_the_step_and_closes_the_run_after_it():

@@ -175,6 +175,31 @@ def test_an_error_reaches_the_run_that_it_is_of_and_the_next_works(engine, monke
     assert written(engine, TEXTS[0])
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+    ],
+)
+@pytest.mark.parametrize("when", [1, 4])  # the encoder, and a step of the decoder
+def test_running_out_of_memory_is_told_plainly_and_the_next_works(engine, monkeypatch, error, when):
+    calls, hidden_states = [], Stack.hidden_states
+
+    def failing(*arguments, **more):
+        calls.append(1)
+        if len(calls) >= when:
+            raise error
+        return hidden_states(*arguments, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Stack, "hidden_states", failing)
+        with pytest.raises(InputError, match="more memory than there is"):
+            written(engine, TEXTS[0])
+    assert written(engine, TEXTS[0])
+
+
 def test_whatever_is_asked_only_one_computes(engine, monkeypatch):
     busy, most, forward = [], [], Stack.hidden_states
 

@@ -1,14 +1,11 @@
 """A checkpoint's files: in a folder, or on a Hub that a small server plays as huggingface.co behaves."""
 
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 from huggingface_hub import constants
 
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.checkpoints.hub import find_file, read_json
+from tests.hub import Hub, connected
 
 
 def test_a_folder_is_searched_before_the_hub(tmp_path):
@@ -37,66 +34,14 @@ def test_json_that_is_not_an_object(tmp_path, content):
         read_json(tmp_path / "config.json")
 
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-class FakeHub(BaseHTTPRequestHandler):
-    """Has one repository, owner/model, and a few ways to fail, each told as huggingface.co tells it."""
-
-    failures = {
-        "owner/gated": (403, "GatedRepo"),
-        "owner/private": (401, "RepoNotFound"),
-    }
-
-    def do_HEAD(self):
-        owner, model, _, revision, filename = self.path.strip("/").split("/", 4)
-        repository = f"{owner}/{model}"
-        if repository in self.failures:
-            return self.fail(*self.failures[repository])
-        if revision not in ("main", COMMIT):
-            return self.fail(404, "RevisionNotFound")
-        if filename not in ("config.json", "part/config.json", "broken.json"):
-            return self.fail(404, "EntryNotFound")
-        if self.command == "GET" and filename == "broken.json":
-            return self.fail(410, "Gone")
-        self.send_response(200)
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("ETag", f'"{filename.replace("/", "-")}"')
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(b"{}")
-
-    do_GET = do_HEAD
-
-    def fail(self, status, code):
-        self.send_response(status)
-        self.send_header("X-Error-Code", code)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args):
-        pass
-
-
-@contextmanager
-def serving(handler):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 @pytest.fixture
-def hub(monkeypatch, tmp_path):
-    """The folder of a cache that is filled from the fake Hub."""
-    with serving(FakeHub) as url:
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "ENDPOINT", url)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
+def hub(tmp_path):
+    """The folder of a cache that is filled from a Hub with one repository, owner/model."""
+    hub = Hub(refused={"owner/gated": (403, "GatedRepo"), "owner/private": (401, "RepoNotFound")}, lost={"broken.json"})
+    hub.repositories["owner/model"] = {
+        "main": {"config.json": b"{}", "part/config.json": b"{ }", "broken.json": b"{}"},
+    }
+    with connected(hub, tmp_path / "cache"):
         yield tmp_path / "cache"
 
 
@@ -104,7 +49,7 @@ def test_a_file_is_downloaded_and_then_found_without_the_network(hub):
     path = find_file("owner/model", "config.json", cache_dir=hub)
     assert path.read_text() == "{}"
     assert find_file("owner/model", "config.json", cache_dir=hub, local_files_only=True) == path
-    assert find_file("owner/model", "config.json", cache_dir=hub, revision=COMMIT) == path
+    assert find_file("owner/model", "config.json", cache_dir=hub, revision=Hub().commit("owner/model", "main")) == path
     assert find_file("owner/model", "config.json", cache_dir=hub, subfolder="part").parent.name == "part"
 
 

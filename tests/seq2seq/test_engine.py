@@ -159,3 +159,32 @@ def test_settings_come_from_the_environment(monkeypatch, models):
 
 def test_freed_memory_is_kept_where_glibc_can_be_told():
     assert keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
+
+
+def test_models_that_do_not_fit_together_take_turns_in_memory(models):
+    roomy = Engine(EngineSettings(models=models, dtype="float32"))
+    for task, model in (("fuse", "taught"), ("answer", "asked"), ("summarize", "summarizing")):
+        roomy.load(task, model)
+    room = sum(roomy.loaded.values()) - 1
+    engine = Engine(EngineSettings(models=models, dtype="float32", memory=room / 1e9))
+    written = engine.force("fuse", "Rain fell. Rivers rose.", "Rain fell.", "taught")
+    look = engine.attention(written, View("cross"))
+    engine.load("answer", "asked")
+    assert engine.loaded.keys() == {"taught", "asked"}
+    engine.load("summarize", "summarizing")
+    assert engine.loaded.keys() == {"asked", "summarizing"}
+    assert np.array_equal(engine.attention(written, View("cross")).weights, look.weights)
+    assert "taught" in engine.loaded
+
+
+def test_a_model_larger_than_all_memory_is_told_and_another_works(models):
+    roomy = Engine(EngineSettings(models=models, dtype="float32"))
+    roomy.load("fuse", "taught")
+    roomy.load("answer", "asked")
+    small, large = sorted(roomy.loaded, key=roomy.loaded.get)
+    engine = Engine(EngineSettings(models=models, dtype="float32", memory=roomy.loaded[small] / 1e9))
+    task = {"taught": "fuse", "asked": "answer"}
+    with pytest.raises(CheckpointError, match="GLOSS_MEMORY"):
+        engine.load(task[large], large)
+    assert engine.loaded == {}
+    assert engine.load(task[small], small)

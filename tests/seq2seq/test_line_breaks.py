@@ -7,7 +7,8 @@ import time
 import pytest
 
 from seq2seq.tasks.output import plain_text, target_tokens
-from seq2seq.tasks.source import read_source, with_line_breaks
+from seq2seq.tasks.prompts import Prompt, Sent, with_line_breaks
+from seq2seq.tasks.source import read_source
 from seq2seq.tokenizers import BertGenerationTokenizer, PegasusTokenizer
 from tests.fixtures.tokenizers.samples import train_sentencepiece, train_unigram
 
@@ -67,18 +68,17 @@ def test_every_token_keeps_its_place_in_the_lines(pegasus):
     ],
 )
 def test_paragraphs_end_at_blank_lines_or_else_at_line_ends(text, sent):
-    result, origins = with_line_breaks(text)
-    assert result == sent
-    assert len(origins) == len(sent) + 1
-    assert origins == sorted(origins)
-    assert origins[-1] == len(text)
-    kept = [place for place in range(len(sent)) if text[origins[place]] == sent[place]]
+    result = with_line_breaks(Sent.as_it_is(text))
+    assert result.text == sent
+    assert len(result.starts) == len(result.ends) == len(sent)
+    assert result.span(0, len(sent)) == (0, len(text))
+    kept = [place for place in range(len(sent)) if text[slice(*result.span(place, place + 1))] == sent[place]]
     assert len(kept) >= len(sent) - 3 * sent.count("<n>")
 
 
 @pytest.mark.parametrize("prompt", ["", "dog: "])
 def test_a_source_is_sent_with_its_line_ends_and_keeps_its_places(pegasus, prompt):
-    source = read_source(TEXT, prompt, pegasus, 512)
+    source = read_source(TEXT, Prompt(prompt), pegasus, 512)
     assert source.input_ids == tuple(pegasus(prompt + TEXT.replace("\n", "<n>")).input_ids)
     assert source.text == TEXT
     words = "".join(TEXT[token.start : token.end] for token in source.tokens if not token.special)
@@ -87,20 +87,20 @@ def test_a_source_is_sent_with_its_line_ends_and_keeps_its_places(pegasus, promp
 
 
 def test_a_source_that_is_cut_keeps_its_end_token(pegasus):
-    whole = read_source(TEXT, "", pegasus, 512)
-    cut = read_source(TEXT, "", pegasus, 6)
+    whole = read_source(TEXT, Prompt(), pegasus, 512)
+    cut = read_source(TEXT, Prompt(), pegasus, 6)
     assert cut.input_ids == (*whole.input_ids[:5], pegasus.eos_token_id)
     assert cut.num_cut_tokens == len(whole.input_ids) - 6
     assert len(cut.tokens) == 6
 
 
 def test_without_such_a_piece_the_source_is_as_it_was(without):
-    source = read_source(TEXT, "", without, 512)
+    source = read_source(TEXT, Prompt(), without, 512)
     assert source.input_ids == tuple(without(TEXT).input_ids)
 
 
 @pytest.mark.parametrize("part", [" ", "\n", " \n", "a\n"])
 def test_the_time_that_a_long_text_takes_is_not_quadratic(part):
     start = time.monotonic()
-    with_line_breaks("a" + part * 300_000 + "b")
+    with_line_breaks(Sent.as_it_is("a" + part * 300_000 + "b"))
     assert time.monotonic() - start < 10  # takes a tenth of a second; what is quadratic takes minutes

@@ -15,6 +15,7 @@ from seq2seq.tasks import InputError, cost, mass
 from seq2seq.tasks.cost import cost_curve, measure, num_slots, seen_pairs
 from seq2seq.tasks.mass import LayersRead, block_mass, encoder_stack
 from seq2seq.tasks.pattern import MAX_BLOCKS, NUM_LAYERS, PatternSettings, pattern, table_of
+from seq2seq.tasks.prompts import Prompt
 from seq2seq.tasks.source import clean, read_source
 from seq2seq.trace import BLOCK_KINDS
 
@@ -188,7 +189,7 @@ def test_reading_tells_each_layer_and_ends_with_the_attention_of_the_wanted_one(
     *steps, read = engine.read_blocks("plain", TEXT, layer=1, block_size=5)
     assert steps == [LayersRead(0, 2), LayersRead(1, 2)]
     worker = engine.load("fuse", "plain")
-    source = read_source(clean(TEXT), "", worker.tokenizer, 64)
+    source = read_source(clean(TEXT), Prompt(), worker.tokenizer, 64)
     with recording(lambda kind, layer: kind == "encoder" and layer == 1) as tape:
         encoder_stack(worker.model)(input_ids=torch.tensor([source.input_ids]))
     weights = tape.weights["encoder", 1][0].detach().numpy()

@@ -1,0 +1,55 @@
+"""What a host reads of the page: a line of JSON for each request and each error, with nothing that a visitor wrote."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from datetime import datetime, timezone
+
+from demo.calls import Call
+
+log = logging.getLogger(__name__)
+
+
+class JsonLines(logging.Formatter):
+    """One object a line. Of an error its kind and where it was, as its message may quote a text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "says": record.getMessage(),
+            **getattr(record, "facts", {}),
+        }
+        if record.exc_info:
+            kind, _, trace = record.exc_info
+            line["error"] = kind.__name__
+            line["where"] = [f"{each.filename}:{each.lineno} {each.name}" for each in traceback.extract_tb(trace)]
+        return json.dumps(line)
+
+
+def log_as_json() -> None:
+    """What this page logs goes to standard output, and nowhere else."""
+    logging.raiseExceptions = False  # a line that cannot be written would be told with the errors around it
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines())
+    ours = logging.getLogger("demo")
+    ours.handlers, ours.propagate = [handler], False
+    ours.setLevel(logging.INFO)
+
+
+def log_call(call: Call) -> None:
+    facts = {
+        "request": call.id,
+        "endpoint": call.endpoint,
+        "model": call.model,
+        "seconds": round(call.seconds, 3),
+        "queue_seconds": None if call.queue_seconds is None else round(call.queue_seconds, 3),
+        "tokens_in": call.tokens_in,
+        "tokens_out": call.tokens_out,
+        "outcome": call.outcome,
+        "reason": call.reason,
+    }
+    log.info("request", extra={"facts": facts})

@@ -1,0 +1,129 @@
+"""The page as a server: its limits, what proxies and monitors ask of it, and an end that breaks nothing off.
+
+`/healthz` answers as long as the process does, `/readyz` with 503 until the default models are in memory and again when
+the server is about to stop, and `/metrics`, where the host wants it, in Prometheus' format.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from threading import Event, Thread
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from demo.calls import Call, Calls
+from demo.door import Door, Refusal
+from demo.following import follow
+from demo.layout import build
+from demo.logs import log_as_json, log_call
+from demo.metrics import Metrics
+from demo.settings import PageSettings
+from demo.theme import launch_options
+from demo.timed_engine import TimedEngine
+from seq2seq.engine import Engine
+
+LAST_STEP_SECONDS = 5  # that a run which has to end may need for the step under way, and its page to be told
+
+
+class Server:
+    """One page around one engine. `demo` is what Gradio launches."""
+
+    def __init__(self, engine: Engine, settings: PageSettings):
+        self.engine = engine
+        self.settings = settings
+        self.calls = Calls(settings.time_limit, self.tell)
+        self.metrics = Metrics(*self.counts) if settings.metrics else None
+        self.is_loaded = Event()
+        self.is_stopped = Event()
+        self.demo = build(TimedEngine(engine, settings.max_characters))
+        follow(self.demo, self.calls)
+        self.demo.queue(
+            max_size=settings.max_waiting,
+            default_concurrency_limit=settings.concurrency,
+            api_open=False,  # or programs could run a model past the queue
+        )
+
+    def serve(self) -> None:
+        """Until the process is told to stop; then requests that are under way have some seconds to finish."""
+        if self.settings.json_logs:
+            log_as_json()
+        Thread(target=self.load, daemon=True).start()  # the page need not wait for it
+        self.launch()
+        signal.signal(signal.SIGTERM, lambda *_: self.is_stopped.set())  # with Node, Gradio has put in one of its own
+        try:
+            self.is_stopped.wait()
+            self.finish()
+        except KeyboardInterrupt:  # at the keyboard, at once
+            pass
+        self.demo.close()
+        if self.demo.node_process:
+            self.demo.node_process.terminate()
+
+    def launch(self, **options) -> str:
+        """Serve from a thread of its own; the page's address."""
+        os.environ["FORWARDED_ALLOW_IPS"] = self.settings.trusted_proxies  # for uvicorn, which Gradio starts
+        routes = [Route("/healthz", self.health), Route("/readyz", self.readiness)]
+        if self.metrics:
+            routes.append(Route("/metrics", self.measurements))
+        door = Middleware(Door, self.demo, self.settings, lambda: not self.is_stopped.is_set(), self.tell_refusal)
+        _, address, _ = self.demo.launch(
+            prevent_thread_lock=True,
+            max_file_size=self.settings.max_file_bytes,
+            app_kwargs={"routes": routes, "middleware": [door]},
+            **launch_options(),
+            **options,
+        )
+        return address.rstrip("/")
+
+    def load(self) -> None:
+        self.engine.load_defaults()
+        self.is_loaded.set()
+
+    def finish(self) -> None:
+        """Wait for what is under way; what has not ended in time ends with what is there."""
+        self.wait_for_calls(self.settings.grace_seconds)
+        self.calls.end_all()
+        self.wait_for_calls(LAST_STEP_SECONDS)
+
+    def wait_for_calls(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (self.calls.running or self.num_waiting()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    @property
+    def counts(self) -> tuple[Callable[[], Any], ...]:
+        """What metrics look up when they are asked for."""
+        return self.num_waiting, lambda: len(self.calls.running), lambda: self.engine.loaded
+
+    def num_waiting(self) -> int:
+        return len(self.demo._queue)
+
+    def tell(self, call: Call) -> None:
+        """Log and count one that is over."""
+        log_call(call)
+        if self.metrics:
+            self.metrics.count(call)
+
+    def tell_refusal(self, endpoint: str, refusal: Refusal) -> None:
+        self.tell(Call(endpoint, outcome="refused", reason=refusal.reason))
+
+    async def health(self, request: Request) -> Response:
+        return PlainTextResponse("The page is up.\n")
+
+    async def readiness(self, request: Request) -> Response:
+        if self.is_stopped.is_set():
+            return PlainTextResponse("The page is about to stop.\n", 503)
+        if not self.is_loaded.is_set():
+            return PlainTextResponse("The models are being loaded.\n", 503)
+        return PlainTextResponse("The page is ready.\n")
+
+    async def measurements(self, request: Request) -> Response:
+        return Response(self.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,75 @@
+"""An engine that keeps to the limits of the call that it works for, and notes what that took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from inspect import signature
+from typing import Any
+
+from demo.calls import Call, current
+from demo.limit_words import too_long
+from seq2seq.engine import Engine
+from seq2seq.tasks import Generated, InputError
+from seq2seq.tasks.results import Reading
+from seq2seq.trace import Answer, BlockMass
+
+
+class TimedEngine:
+    """The same engine to all that use it: whatever it is asked to do passes `_do`."""
+
+    def __init__(self, engine: Engine, max_characters: int):
+        self._engine = engine
+        self._max_characters = max_characters
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._engine, name)
+        return partial(self._do, found) if callable(found) else found
+
+    def _do(self, work: Callable, *args, **kwargs) -> Any:
+        if any(isinstance(each, str) and len(each) > self._max_characters for each in (*args, *kwargs.values())):
+            raise InputError(too_long(self._max_characters))
+        call = current.get()
+        if call is None:
+            return work(*args, **kwargs)
+        call.check()
+        call.model = asked_model(work, *args, **kwargs) or call.model
+        done = work(*args, **kwargs)
+        return in_time(done, call) if isinstance(done, Iterator) else done
+
+
+def asked_model(work: Callable, *args, **kwargs) -> str | None:
+    """The model that an engine is asked to work with, by name or by what it has written."""
+    given = signature(work).bind(*args, **kwargs).arguments
+    return given.get("model") or getattr(given.get("written"), "model", None)
+
+
+def in_time(snapshots: Iterator, call: Call) -> Iterator:
+    """The same snapshots, until the call has had its time."""
+    try:
+        for snapshot in snapshots:
+            note(snapshot, call)
+            yield snapshot
+            if not is_last(snapshot):
+                call.check()
+    finally:
+        if isinstance(snapshots, Generator):
+            snapshots.close()
+
+
+def is_last(snapshot: object) -> bool:
+    """Whether a run is known to be over with this snapshot: however late it came, it is whole."""
+    match snapshot:
+        case Generated():
+            return snapshot.finished
+        case Reading():
+            return snapshot.answer is not None
+    return isinstance(snapshot, BlockMass)
+
+
+def note(snapshot: object, call: Call) -> None:
+    match snapshot:
+        case Generated():
+            call.tokens_in, call.tokens_out = snapshot.num_source_tokens, snapshot.num_target_tokens
+        case Reading(answer=Answer(tokens=tokens)):
+            call.tokens_in = len(tokens)

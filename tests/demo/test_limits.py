@@ -1,0 +1,178 @@
+"""What a visitor may ask for, through the page and past it, and what is said to whom a limit stops."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from gradio_client.utils import QueueError
+
+from demo import limit_words, wording
+from demo.limits import MOST_VISITORS, Allowance, visitor_of
+from demo.settings import PageSettings
+from tests.demo.stand_in import OUTPUTS, StandInEngine
+from tests.demo.test_endpoints import stands_still
+from tests.demo.visitor import Visitor
+from tests.serving import serving
+
+TEXT = "Ada wrote. She wrote notes."
+LONG = "echo " + "one two three four " * 100
+
+
+def test_an_allowance_is_used_up_and_comes_back():
+    allowance = Allowance(6)
+    assert [allowance.take("Ada", 100) for _ in range(6)] == [0] * 6
+    assert allowance.take("Ada", 100) == pytest.approx(10)
+    assert allowance.take("Bob", 100) == 0
+    assert allowance.take("Ada", 105) == pytest.approx(5)
+    assert allowance.take("Ada", 110.1) == 0
+    assert [allowance.take("Ada", 1000) for _ in range(7)].count(0) == 6
+
+
+def test_visitors_are_forgotten_who_have_their_allowance_back():
+    allowance = Allowance(1)
+    for number in range(MOST_VISITORS + 1):
+        allowance.take(str(number), 0)
+    allowance.take("Ada", 61)
+    assert list(allowance.left) == ["Ada"]
+
+
+@pytest.mark.parametrize(
+    ("host", "visitor"),
+    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("testclient", "testclient"), ("", "")],
+)
+def test_a_visitor_is_an_address_or_a_network_of_ipv6(host, visitor):
+    assert visitor_of(host) == visitor
+
+
+def call(address: str, text: str = TEXT, **headers: str) -> httpx.Response:
+    return httpx.post(f"{address}/gradio_api/call/fuse", json={"data": [text]}, headers=headers)
+
+
+def test_the_rate_holds_for_the_page_and_for_programs():
+    with serving(StandInEngine(0), PageSettings(rate_limit=2)) as (server, address):
+        visitor = Visitor(server, address)
+        assert visitor.fuse(TEXT).status_code == 200
+        assert visitor.last()["text"] == OUTPUTS["fuse"]
+        assert call(address).status_code == 200
+        for refused in (call(address), visitor.fuse(TEXT), Visitor(server, address).fuse(TEXT)):
+            assert refused.status_code == 429
+            assert 0 < int(refused.headers["retry-after"]) <= 30
+            assert refused.json()["detail"].startswith("This was more than one visitor may ask for in a minute.")
+        shown = visitor.end()
+        assert "Your text is still there" in shown["problem"]
+        assert (shown["running"], shown["notes"]) == (False, [])
+        assert visitor.end()["notes"] == [wording.STOPPED], "it is told once"
+
+
+def test_pictures_of_a_run_are_counted_apart():
+    with serving(StandInEngine(0), PageSettings(rate_limit=1)) as (server, address):
+        visitor = Visitor(server, address)
+        assert visitor.fuse(TEXT).status_code == 200
+        looks = [visitor.join("first_look", [None, "words"]).status_code for _ in range(12)]
+        assert looks == [200] * 10 + [429] * 2
+
+
+@pytest.mark.parametrize(("trusted", "status"), [("127.0.0.1", 200), ("", 429)])
+def test_who_asks_is_read_from_a_header_only_behind_a_proxy_that_is_trusted(trusted, status):
+    with serving(StandInEngine(0), PageSettings(rate_limit=1, trusted_proxies=trusted)) as (_, address):
+        assert call(address, **{"X-Forwarded-For": "192.0.2.1"}).status_code == 200
+        assert call(address, **{"X-Forwarded-For": "192.0.2.2"}).status_code == status
+
+
+def test_a_run_of_the_page_that_takes_too_long_ends_with_what_is_there():
+    engine = StandInEngine(0.05)
+    with serving(engine, PageSettings(time_limit=0.5)) as (server, address):
+        visitor = Visitor(server, address)
+        visitor.fuse(LONG)
+        shown = visitor.last()
+        assert LONG.startswith(shown["text"])
+        assert shown["text"]
+        assert shown["problem"] == limit_words.out_of_time(0.5)
+        assert shown["notes"] == [wording.BROKEN_OFF]
+        assert not shown["running"]
+        assert stands_still(engine)
+
+
+def test_an_endpoint_that_takes_too_long_has_told_what_is_there_and_frees_the_model():
+    engine = StandInEngine(0.05)
+    with serving(engine, PageSettings(time_limit=1.5)) as (_, address):
+        client = Client(address, verbose=False)
+        job = client.submit(LONG, api_name="/fuse")
+        with pytest.raises(AppError, match="This took longer than the 1.5 s"):
+            job.result(timeout=10)
+        assert len(job.outputs()) > 5
+        with pytest.raises(AppError, match="This took longer"):
+            client.predict("fuse", LONG, api_name="/attention")
+        assert client.predict(TEXT, api_name="/fuse") == OUTPUTS["fuse"]
+
+
+def test_a_result_that_is_whole_is_not_late():
+    with serving(StandInEngine(0.001), PageSettings(time_limit=0.0001)) as (server, address):
+        visitor = Visitor(server, address)
+        visitor.join("read", ["Who wrote?", "[Ada] wrote.", None])
+        assert visitor.last()["problem"] == limit_words.out_of_time(0.0001)
+        server.calls.time_limit = 10
+        visitor.join("read", ["Who wrote?", "[Ada] wrote.", None])
+        assert visitor.last()["text"] == "Ada"
+
+
+def test_who_comes_when_the_queue_is_full_is_told_at_once():
+    with serving(StandInEngine(0.05), PageSettings(max_waiting=1)) as (server, address):
+        client = Client(address, verbose=False)
+        running = client.submit(LONG, api_name="/fuse")
+        while not running.outputs():
+            time.sleep(0.02)
+        waiting = client.submit(TEXT, api_name="/fuse")
+        while not server.num_waiting():
+            time.sleep(0.02)
+        visitor = Visitor(server, address)
+        began = time.monotonic()
+        refused = visitor.fuse(TEXT)
+        assert (refused.status_code, refused.json()["detail"]) == (503, limit_words.BUSY)
+        with pytest.raises(QueueError, match="Please try again"):
+            client.predict(TEXT, api_name="/fuse")
+        assert time.monotonic() - began < 5, "not when it would be its turn"
+        assert visitor.end()["problem"] == limit_words.BUSY
+        running.cancel()
+        assert waiting.result(timeout=10) == OUTPUTS["fuse"]
+
+
+def test_a_text_that_is_too_long_is_refused_in_plain_words():
+    with serving(StandInEngine(0), PageSettings(max_characters=100)) as (server, address):
+        client = Client(address, verbose=False)
+        with pytest.raises(AppError, match="texts of up to 100 characters"):
+            client.predict("word " * 21, api_name="/fuse")
+        with pytest.raises(AppError, match="texts of up to 100 characters"):
+            client.predict("Who?", "word " * 21, api_name="/answer")
+        visitor = Visitor(server, address)
+        visitor.fuse("word " * 21)
+        assert visitor.last()["problem"] == limit_words.too_long(100)
+        for path in ("call/fuse", "run/predict", "queue/join"):
+            huge = httpx.post(f"{address}/gradio_api/{path}", content=b" " * 17_000_000)
+            assert (huge.status_code, huge.json()["detail"]) == (413, limit_words.TOO_MUCH)
+
+
+def test_a_file_that_is_too_large_is_refused():
+    with serving(StandInEngine(0), PageSettings(max_file_bytes=1000)) as (_, address):
+        upload = f"{address}/gradio_api/upload"
+        assert httpx.post(upload, files={"files": ("a.txt", b"word " * 100)}).status_code == 200
+        assert httpx.post(upload, files={"files": ("a.txt", b"word " * 1000)}).status_code == 413
+
+
+def test_no_model_runs_past_the_queue():
+    with serving(StandInEngine(0), PageSettings()) as (_, address):
+        for path in ("run", "api"):
+            asked = httpx.post(f"{address}/gradio_api/{path}/fuse", json={"data": [TEXT]})
+            assert asked.status_code == 404
+
+
+def test_what_is_not_a_request_is_left_to_gradio():
+    with serving(StandInEngine(0), PageSettings(rate_limit=1)) as (_, address):
+        join = f"{address}/gradio_api/queue/join"
+        assert httpx.post(join, json=[1]).status_code == 422
+        assert httpx.post(join, json={"fn_index": "a", "data": []}).status_code == 422
+        assert httpx.post(f"{address}/gradio_api/call/nothing", json={"data": []}).status_code in (404, 500)

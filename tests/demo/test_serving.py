@@ -1,0 +1,181 @@
+"""What those see of the server who run it: proxies, monitors, readers of logs, and whoever stops it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from demo import limit_words
+from demo.logs import log_as_json
+from demo.settings import PageSettings
+from tests.demo.stand_in import OUTPUTS, StandInEngine
+from tests.demo.visitor import Visitor
+from tests.serving import serving
+
+TEXT = "Ada wrote. She wrote notes."
+LONG = "echo " + "one two three four " * 100
+MARK = "Xylophonist"
+ROOT = Path(__file__).parents[2]
+STAND_IN = """
+from demo.serving import Server
+from demo.settings import PageSettings
+from tests.demo.stand_in import StandInEngine
+Server(StandInEngine(0.05), PageSettings()).serve()
+"""
+
+
+def test_a_proxy_learns_when_the_page_is_up_and_when_it_is_ready():
+    with serving(StandInEngine(), PageSettings()) as (server, address):
+        assert httpx.get(f"{address}/healthz").status_code == 200
+        waiting = httpx.get(f"{address}/readyz")
+        assert (waiting.status_code, waiting.text) == (503, "The models are being loaded.\n")
+        server.load()
+        assert httpx.get(f"{address}/readyz").status_code == 200
+        server.is_stopped.set()
+        assert httpx.get(f"{address}/readyz").status_code == 503
+        assert httpx.get(f"{address}/healthz").status_code == 200
+
+
+def test_metrics_count_requests_by_how_they_ended():
+    with serving(StandInEngine(0.01), PageSettings(metrics=True, rate_limit=4)) as (server, address):
+        server.load()
+        client = Client(address, verbose=False)
+        assert client.predict(TEXT, api_name="/fuse") == OUTPUTS["fuse"]
+        with pytest.raises(AppError):
+            client.predict(" ", api_name="/fuse")
+        with pytest.raises(AppError):
+            client.predict("explode", api_name="/fuse")
+        job = client.submit(LONG, api_name="/fuse")
+        while not job.outputs():
+            time.sleep(0.02)
+        job.cancel()
+        assert httpx.post(f"{address}/gradio_api/call/fuse", json={"data": [TEXT]}).status_code == 429
+        until(lambda: not server.calls.running)
+        told = metrics(address)
+        for outcome, count in (("finished", 1), ("refused", 2), ("failed", 1), ("cancelled", 1)):
+            assert told[f'gloss_requests_total{{endpoint="/fuse",outcome="{outcome}"}}'] == count
+        assert told['gloss_request_seconds_count{endpoint="/fuse"}'] == 3
+        assert told["gloss_queue_seconds_count"] == 4
+        assert told['gloss_tokens_written_total{model="stand-in"}'] > 20
+        assert told['gloss_tokens_read_total{model="stand-in"}'] > 400
+        assert (told["gloss_requests_waiting"], told["gloss_requests_running"]) == (0, 0)
+        assert told["process_resident_memory_bytes"] > 1e6
+
+
+def metrics(address: str) -> dict[str, float]:
+    lines = httpx.get(f"{address}/metrics").text.splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
+
+
+def until(condition, seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_metrics_are_told_only_where_the_host_wants_it():
+    with serving(StandInEngine(), PageSettings()) as (_, address):
+        assert "gloss_requests" not in httpx.get(f"{address}/metrics").text
+
+
+def test_an_apology_tells_the_request_that_the_log_tells(caplog):
+    with serving(StandInEngine(0), PageSettings()) as (server, address):
+        visitor = Visitor(server, address)
+        visitor.fuse("explode")
+        shown = visitor.last()["problem"]
+        [id] = re.findall(r"If you report it, quote ([0-9a-f]{8})\.$", shown)
+        assert f"unexpected error in request {id}" in caplog.text
+
+
+@contextmanager
+def json_logs() -> Iterator[None]:
+    ours = logging.getLogger("demo")
+    before = ours.handlers, ours.propagate, ours.level, logging.raiseExceptions
+    log_as_json()
+    yield
+    ours.handlers, ours.propagate, ours.level, logging.raiseExceptions = before
+
+
+def test_the_log_has_every_request_and_nothing_that_a_visitor_wrote(capsys):
+    with json_logs(), serving(StandInEngine(0.05), PageSettings()) as (server, address):
+        client, visitor = Client(address, verbose=False), Visitor(server, address)
+        client.predict(f"echo {MARK}", api_name="/fuse")
+        client.predict(f"What of {MARK}?", f"[{MARK}] wrote.", api_name="/answer")
+        for refused in (f"explode {MARK}", " "):
+            with pytest.raises(AppError):
+                client.predict(refused, api_name="/summarize")
+        with pytest.raises(AppError):
+            client.predict("Ada wrote.", model=MARK, api_name="/fuse")
+        visitor.fuse(f"explode {MARK}")
+        assert visitor.last()["problem"]
+        for content in (MARK.encode(), b"\0"):
+            visitor.join("open_document", [visitor.upload(f"{MARK}.txt", content)])
+            list(visitor.hears())
+    told, errors = capsys.readouterr()
+    assert MARK.lower() not in (told + errors).lower()
+    assert "the secret inside" not in told + errors
+    lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    requests = [line for line in lines if line["says"] == "request"]
+    assert [(each["endpoint"], each["outcome"]) for each in requests] == [
+        ("/fuse", "finished"), ("/answer", "finished"), ("/summarize", "failed"), ("/summarize", "refused"),
+        ("/fuse", "refused"), ("page: generate", "failed"),
+    ]  # fmt: skip
+    first = requests[0]
+    assert first["model"] == "stand-in"
+    assert first["tokens_in"] == first["tokens_out"] == 4
+    assert first["seconds"] >= 0.2
+    assert first["queue_seconds"] >= 0
+    failed, _ = (line for line in lines if line["level"] == "error")
+    assert failed["error"] == "RuntimeError"
+    assert "stand_in.py" in failed["where"][-1]
+    assert requests[2]["request"] in failed["says"]
+
+
+def test_stopped_it_breaks_a_long_run_off_with_what_is_there():
+    with serving(StandInEngine(0.05), PageSettings(grace_seconds=0.2)) as (server, address):
+        client = Client(address, verbose=False)
+        running = client.submit(LONG, api_name="/fuse")
+        while not running.outputs():
+            time.sleep(0.02)
+        waiting = client.submit(TEXT, api_name="/fuse")
+        until(server.num_waiting)
+        server.is_stopped.set()
+        began = time.monotonic()
+        server.finish()
+        assert time.monotonic() - began < 2
+        for job in (running, waiting):
+            with pytest.raises(AppError, match="about to restart"):
+                job.result(timeout=5)
+        assert running.outputs()
+
+
+def test_a_process_that_is_told_to_stop_lets_nobody_in_finishes_and_exits():
+    process = subprocess.Popen([sys.executable, "-uc", STAND_IN], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        [address] = next(filter(None, (re.findall(r"http://\S+", line) for line in process.stdout)))
+        job = Client(address, verbose=False).submit(TEXT, api_name="/fuse")
+        while not job.outputs():
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        refused = httpx.post(f"{address}/gradio_api/call/fuse", json={"data": [TEXT]})
+        assert (refused.status_code, refused.json()["detail"]) == (503, limit_words.STOPPING)
+        assert job.result(timeout=10) == OUTPUTS["fuse"]
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,174 @@
+"""python -m tests.load [--clients 100] [--minutes 5]: many visitors at once, on a real server with the embedded models.
+
+Every client asks for one fusion or split after the other, by the API and its queue. What it must get is known: what the
+engine writes for the same text alone. Reported are lost and crossed answers, how long an answer and its first word
+take, how evenly the clients were served, and the server's memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import quantiles
+
+import httpx
+import psutil
+
+from demo.examples import examples
+from seq2seq.engine import Engine, EngineSettings
+from seq2seq.tasks import Task
+from tests.load.client import ask
+
+ROOT = Path(__file__).parents[2]
+TASKS: tuple[Task, ...] = ("fuse", "split")
+NAMES = ("Ada", "Bruno", "Chiara", "Dimitri", "Edna", "Farid", "Greta", "Hugo", "Ines", "Jonas")
+PLACES = ("Oslo", "Turin", "Lima", "Accra", "Kyoto", "Quebec", "Perth", "Cork", "Graz", "Porto")
+AUTOMATIC = [None] * 13  # the model, and settings of the search
+SECONDS_BETWEEN_READINGS = 5
+
+
+@dataclass(frozen=True)
+class Question:
+    task: Task
+    text: str
+    answer: str  # what the engine writes for it alone
+
+
+@dataclass
+class Report:
+    """What the clients saw."""
+
+    seconds: list[float] = field(default_factory=list)  # of each answer
+    first_words: list[float] = field(default_factory=list)  # seconds until each
+    wrong: list[tuple[str, str]] = field(default_factory=list)  # an answer, and what it should have been
+    errors: Counter[str] = field(default_factory=Counter)
+    answers_of: Counter[int] = field(default_factory=Counter)  # by client
+    memory: list[int] = field(default_factory=list)  # bytes of the server, every few seconds
+
+
+def questions() -> list[Question]:
+    """Each example, and sentences about many people in many places, with their answers."""
+    engine = Engine(EngineSettings())
+    texts: list[tuple[Task, str]] = [
+        (task, text) for task in TASKS for title, text in examples(task).items() if "fails" not in title
+    ]
+    texts += [("fuse", f"{name} moved to {place}. There the bakery opened in 1987.") for name, place in everybody()]
+    texts += [("split", f"{name} moved to {place}, where a bakery opened in 1987.") for name, place in everybody()]
+    return [Question(task, text, list(engine.run(task, text))[-1].text) for task, text in texts]
+
+
+def everybody() -> Iterator[tuple[str, str]]:
+    return zip(NAMES, PLACES, strict=True)
+
+
+@contextmanager
+def server(num_clients: int) -> Iterator[tuple[str, psutil.Process]]:
+    """app.py with room for all clients: its address, and its process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {"GRADIO_SERVER_PORT": str(port), "GLOSS_MAX_WAITING": str(2 * num_clients)}
+    process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=os.environ | settings)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_until_ready(address)
+        yield address, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait_until_ready(address: str) -> None:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            if httpx.get(f"{address}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < deadline, "the server does not answer"
+        time.sleep(0.5)
+
+
+async def visit(number: int, address: str, known: list[Question], report: Report, until: float) -> None:
+    """One client, until the time is up."""
+    chance = random.Random(number)
+    async with httpx.AsyncClient(base_url=address, timeout=None) as http:
+        while time.monotonic() < until:
+            question = chance.choice(known)
+            started = time.monotonic()
+            try:
+                got, first_word = "", None
+                async for text in ask(http, question.task, [question.text, *AUTOMATIC]):
+                    got, first_word = text, first_word or time.monotonic() - started
+            except Exception as error:
+                report.errors[f"{type(error).__name__}: {error}"] += 1
+                continue
+            report.seconds.append(time.monotonic() - started)
+            report.first_words.append(first_word)
+            report.answers_of[number] += 1
+            if got != question.answer:
+                report.wrong.append((got, question.answer))
+
+
+async def watch(process: psutil.Process, report: Report, until: float) -> None:
+    while time.monotonic() < until:
+        report.memory.append(process.memory_info().rss)
+        await asyncio.sleep(SECONDS_BETWEEN_READINGS)
+
+
+async def load(address: str, process: psutil.Process, known: list[Question], clients: int, seconds: float) -> Report:
+    report, until = Report(), time.monotonic() + seconds
+    visits = [visit(number, address, known, report, until) for number in range(clients)]
+    await asyncio.gather(watch(process, report, until), *visits)
+    return report
+
+
+def tell(report: Report, clients: int, minutes: float) -> None:
+    answers = len(report.seconds)
+    after_a_minute = report.memory[60 // SECONDS_BETWEEN_READINGS :] or report.memory
+    print(f"{clients} clients, {minutes:g} minutes: {answers} answers, {answers / minutes / 60:.1f} a second")
+    print(f"wrong or crossed: {len(report.wrong)}; lost: {sum(report.errors.values())} {dict(report.errors)}")
+    print(f"seconds to an answer: {spread(report.seconds)}; to its first word: {spread(report.first_words)}")
+    counts = [report.answers_of[number] for number in range(clients)]
+    print(f"answers a client: {min(counts)} to {max(counts)}")
+    print(
+        f"memory: {report.memory[0] / 1e6:,.0f} MB at the start, {after_a_minute[0] / 1e6:,.0f} MB after a minute, "
+        f"{after_a_minute[-1] / 1e6:,.0f} MB at the end"
+    )
+    for got, wanted in report.wrong[:3]:
+        print(f"  got {got!r}\n  not {wanted!r}")
+
+
+def spread(seconds: list[float]) -> str:
+    if len(seconds) < 2:
+        return "none"
+    percentiles = quantiles(seconds, n=100)
+    return f"p50 {percentiles[49]:.2f}, p95 {percentiles[94]:.2f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--clients", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=5)
+    arguments = parser.parse_args()
+    known = questions()
+    with server(arguments.clients) as (address, process):
+        report = asyncio.run(load(address, process, known, arguments.clients, 60 * arguments.minutes))
+    tell(report, arguments.clients, arguments.minutes)
+    sys.exit(bool(report.wrong or report.errors))
+
+
+if __name__ == "__main__":
+    main()
