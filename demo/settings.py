@@ -19,7 +19,7 @@ class PageSettings(BaseSettings):
     )
     time_limit: float | None = Field(None, gt=0, description="seconds that a request may run; None for any time")
     max_characters: int = Field(1_000_000, ge=1, description="of a text or question")
-    max_file_bytes: int = Field(10_000_000, ge=1, description="of a file")
+    max_file_bytes: int = Field(10 * 2**20, ge=1, description="of a file")
     grace_seconds: float = Field(8, ge=0, description="that running requests have to finish when the server is stopped")
     metrics: bool = Field(False, description="whether /metrics tells Prometheus what is going on")
     json_logs: bool = Field(False, description="whether every request and every error is logged as a line of JSON")

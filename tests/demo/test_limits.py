@@ -121,7 +121,7 @@ def test_a_result_that_is_whole_is_not_late():
 
 
 def test_who_comes_when_the_queue_is_full_is_told_at_once():
-    with serving(StandInEngine(0.05), PageSettings(max_waiting=1)) as (server, address):
+    with serving(StandInEngine(0.05), PageSettings(concurrency=1, max_waiting=1)) as (server, address):
         client = Client(address, verbose=False)
         running = client.submit(LONG, api_name="/fuse")
         while not running.outputs():

@@ -72,6 +72,7 @@ def test_metrics_count_requests_by_how_they_ended():
         assert told['gloss_tokens_written_total{model="stand-in"}'] > 20
         assert told['gloss_tokens_read_total{model="stand-in"}'] > 400
         assert (told["gloss_requests_waiting"], told["gloss_requests_running"]) == (0, 0)
+        assert (told["gloss_models_loaded"], told["gloss_model_bytes"]) == (1, 1000)
         assert told["process_resident_memory_bytes"] > 1e6
 
 
@@ -146,7 +147,7 @@ def test_the_log_has_every_request_and_nothing_that_a_visitor_wrote(capsys):
 
 
 def test_stopped_it_breaks_a_long_run_off_with_what_is_there():
-    with serving(StandInEngine(0.05), PageSettings(grace_seconds=0.2)) as (server, address):
+    with serving(StandInEngine(0.05), PageSettings(concurrency=1, grace_seconds=0.2)) as (server, address):
         client = Client(address, verbose=False)
         running = client.submit(LONG, api_name="/fuse")
         while not running.outputs():
