@@ -13,7 +13,6 @@ from demo.exploring import settings_of_form
 from demo.handlers import chosen_card, in_plain_words
 from demo.looking import MOST_CELLS
 from demo.setting_fields import settings_of
-from demo.stopping import paced
 from seq2seq.engine import Engine, View
 from seq2seq.explain.grain import GRAINS
 from seq2seq.tasks import TASKS, InputError, Task, Written
@@ -67,7 +66,7 @@ class Endpoint:
         with in_plain_words():
             settings = settings_of(wording, do_sample, numbers)
             card = chosen_card(self.engine, self.task, model)
-            for generated in paced(self.engine.run(self.task, text, card.name, settings)):
+            for generated in self.engine.run(self.task, text, card.name, settings):
                 yield generated.text
 
 

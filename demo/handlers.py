@@ -28,7 +28,6 @@ from demo.calls import current
 from demo.door import told
 from demo.limit_words import quoting
 from demo.setting_fields import read_settings
-from demo.stopping import paced
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.engine import Engine, Loading, ModelCard, View
 from seq2seq.tasks import Generated, GenerationSettings, InputError, Section, Skill, Task, Written
@@ -276,7 +275,7 @@ class Handlers:
             card = chosen_card(self.engine, task, model)
             for fetched in self.engine.loading(task, card.name):
                 yield fetching(task, fetched), None
-            for generated in paced(self.engine.run(task, text or "", card.name, chosen)):
+            for generated in self.engine.run(task, text or "", card.name, chosen):
                 written, progress = generated.text, progress_of(generated)
                 if generated.finished:
                     run = Run(task, card.name, generated.sections, chosen)

@@ -23,7 +23,6 @@ from demo import explorer_words, wording
 from demo.files import script, stylesheet
 from demo.handlers import Run, buttons, chosen_card, explain, fetching, in_plain_words, result
 from demo.links import WHOLE, KeptTexts, Look, Marks, has_text, link_of, read_link
-from demo.stopping import paced
 from seq2seq.engine import Engine, View
 from seq2seq.explain.grain import Grain
 from seq2seq.explain.stretches import Stretch
@@ -209,7 +208,7 @@ class Looking:
                 written = self.engine.force(task, text or "", target, card.name)
                 yield result(task, target.strip(), notes=[explorer_words.FORCED_NOTE]), self.explored(written, target)
                 return
-            for generated in paced(self.engine.run(task, text or "", card.name)):
+            for generated in self.engine.run(task, text or "", card.name):
                 so_far = generated.sections[0].text
                 if generated.finished:
                     break

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -12,30 +11,6 @@ from typing import ParamSpec, TypeVar
 
 Arguments = ParamSpec("Arguments")
 Snapshot = TypeVar("Snapshot")
-
-
-SECONDS_A_PICTURE = 0.03  # of a text that grows, until the next: sending one takes a tenth of it, which all share
-
-growing: set[int] = set()  # the streams under way
-
-
-def paced(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
-    """Of snapshots that come one upon another the latest only, the rarer the more streams there are.
-
-    The first and the last are told in any case.
-    """
-    me, told, untold = id(snapshots), float("-inf"), []
-    growing.add(me)
-    try:
-        for snapshot in snapshots:
-            now = time.monotonic()
-            untold = [snapshot]
-            if now - told >= SECONDS_A_PICTURE * len(growing):
-                told, untold = now, []
-                yield snapshot
-        yield from untold
-    finally:
-        growing.discard(me)
 
 
 def stoppable(

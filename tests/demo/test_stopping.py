@@ -10,8 +10,7 @@ from threading import Event, get_ident
 
 import pytest
 
-from demo import stopping
-from demo.stopping import paced, stoppable
+from demo.stopping import stoppable
 
 
 def finished(coroutine):
@@ -97,21 +96,3 @@ def test_cancelling_does_not_wait_for_the_step_and_closes_the_run_after_it():
         go_on.set()
     assert closed.wait(10)
     assert len(threads) == 1
-
-
-def test_of_snapshots_in_quick_order_the_first_and_the_last_are_told(monkeypatch):
-    monkeypatch.setattr(stopping, "SECONDS_A_PICTURE", 3600)
-    assert list(paced(iter("abcd"))) == ["a", "d"]
-    assert list(paced(iter("a"))) == ["a"]
-    assert list(paced(iter(""))) == []
-    monkeypatch.setattr(stopping, "SECONDS_A_PICTURE", 0)
-    assert list(paced(iter("abcd"))) == ["a", "b", "c", "d"]
-    assert stopping.growing == set()
-
-
-def test_a_stream_that_is_left_no_longer_counts():
-    stream = paced(iter("abcd"))
-    next(stream)
-    assert len(stopping.growing) == 1
-    stream.close()
-    assert stopping.growing == set()
