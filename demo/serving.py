@@ -78,6 +78,7 @@ class Server:
             prevent_thread_lock=True,
             max_file_size=self.settings.max_file_bytes,
             app_kwargs={"routes": routes, "middleware": [door]},
+            _frontend=False,  # the page is there: only a check is left out that it comes within 3 s, which ends slow machines
             **launch_options(),
             **options,
         )
