@@ -81,9 +81,6 @@ def theme() -> gr.themes.Base:
     )
 
 
-SESSIONS_KEPT = 600  # 0.7 MB each; a program that names no session begins one with each request
-
-
 def launch_options() -> dict:
     """What `Blocks.launch` needs to show the page as it is meant, and to keep visitors' texts their own."""
     return {
@@ -93,6 +90,5 @@ def launch_options() -> dict:
         "footer_links": ["api", "settings"],
         "run_history": False,
         "enable_monitoring": False,
-        "state_session_capacity": SESSIONS_KEPT,
         "ssr_mode": None if "GRADIO_SSR_MODE" in os.environ else False,  # Node would answer in place of /readyz
     }
