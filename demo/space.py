@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("app.py", "README.md", "LICENSE", "requirements.txt", "demo", "components", "seq2seq", "assets")
-LEFT_OUT = ("__pycache__", "training")  # whoever only serves does not train
+LEFT_OUT = ("__pycache__", "training", "ray_serve.py")  # it does not train, and is no cluster
 ZERO_GPU = {  # file: what stands in it, what stands there for ZeroGPU
     "README.md": ("suggested_hardware: cpu-basic", "suggested_hardware: zero-a10g"),
     "requirements.txt": ("torch>=2.8,<=2.13.0", "torch>=2.8,<2.12"),

@@ -7,15 +7,14 @@ Without the package, everything is done where it is asked for.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import partial, update_wrapper
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import gradio as gr
 
 from seq2seq.engine import Engine
+from seq2seq.engine.elsewhere import Elsewhere, outcomes
 from seq2seq.tasks import InputError
 
 try:
@@ -27,10 +26,10 @@ Function = TypeVar("Function", bound=Callable)
 
 # What an engine needs a GPU for, and for how many seconds at most, the start of the process among them: estimates, not
 # measured on ZeroGPU. A visitor must have as many left, and short calls wait less.
-STREAMS = {"run": 60, "answer": 30, "go_on": 30, "read_blocks": 20, "measure": 30, "why": 60}
-ANSWERS = {
-    "attention": 15, "beam_tree": 30, "choices": 15, "fitting": 15, "force": 15, "heads": 30, "num_heads": 15,
-    "provenance": 30, "sentences": 15, "stretches": 15, "without_heads": 30, "written_text": 15,
+SECONDS = {
+    "answer": 30, "attention": 15, "beam_tree": 30, "choices": 15, "fitting": 15, "force": 15, "go_on": 30, "heads": 30,
+    "measure": 30, "num_heads": 15, "provenance": 30, "read_blocks": 20, "run": 60, "sentences": 15, "stretches": 15,
+    "why": 60, "without_heads": 30, "written_text": 15,
 }  # fmt: skip
 
 
@@ -52,52 +51,27 @@ def borrowing(engine: Engine) -> Engine:
     return Borrowing(engine)
 
 
-class Borrowing:
+class Borrowing(Elsewhere):
     """Stands for an engine. What needs no GPU is asked of it directly."""
 
+    asked_there = SECONDS.keys()
+
     def __init__(self, engine: Engine):
-        self._engine = engine
+        super().__init__(engine)
         self._work = gpu(seconds_for)(self._outcomes)
 
-    def __getattr__(self, name: str) -> Any:
-        asked = getattr(self._engine, name)
-        if name in STREAMS:
-            return update_wrapper(partial(self._stream, name), asked)
-        if name in ANSWERS:
-            return update_wrapper(partial(self._answer, name), asked)
-        return asked
-
-    def _stream(self, name: str, *args, **kwargs) -> Iterator:
-        """Raises: what the engine raises, and InputError where no GPU is to be had, with what to do."""
+    def _ask(self, name: str, args: tuple, kwargs: dict) -> Iterator:
+        """Raises: InputError where no GPU is to be had, with what to do."""
         try:
-            with closing(self._work(name, args, kwargs)) as outcomes:
-                for outcome in outcomes:
-                    if isinstance(outcome, Exception):
-                        raise outcome
-                    yield outcome
+            with closing(self._work(name, args, kwargs)) as told:
+                yield from told
         except gr.Error as refused:
             raise InputError(str(refused.message)) from refused
 
-    def _answer(self, name: str, *args, **kwargs) -> Any:
-        [outcome] = self._stream(name, *args, **kwargs)
-        return outcome
-
     def _outcomes(self, name: str, args: tuple, kwargs: dict) -> Iterator:
-        """What the engine yields or returns; last, what it raised, as an error of another process would lose its words.
-
-        One that nobody foresaw may not be one that can be pickled: its traceback can.
-        """
-        try:
-            asked = getattr(self._engine, name)(*args, **kwargs)
-            if name in STREAMS:
-                yield from asked
-            else:
-                yield asked
-        except InputError as error:
-            yield error
-        except Exception:
-            yield RuntimeError(traceback.format_exc())
+        """In the process that has a GPU."""
+        yield from outcomes(self._here, name, args, kwargs)
 
 
 def seconds_for(name: str, args: tuple, kwargs: dict) -> int:
-    return (STREAMS | ANSWERS)[name]
+    return SECONDS[name]

@@ -16,6 +16,7 @@ EMBEDDED_MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
 class EngineSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GLOSS_", frozen=True)
 
+    engine: Literal["local", "ray"] = "local"  # ray: on the cluster that runs engine/ray_serve.py
     models: Path = EMBEDDED_MODELS  # a folder of checkpoint folders
     extra_models: tuple[str, ...] = ()  # further folders or Hub ids, as a JSON list
     published: Literal["all"] | tuple[str, ...] = ()  # of engine/published.py, as a JSON list; fetched when first used

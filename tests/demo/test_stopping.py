@@ -10,7 +10,7 @@ from threading import Event, get_ident
 
 import pytest
 
-from demo.stopping import stoppable
+from seq2seq.engine.stopping import stoppable
 
 
 def finished(coroutine):

@@ -18,7 +18,7 @@ from demo.answering import Answering
 from demo.handlers import Handlers
 from demo.looking import Looking
 from demo.setting_fields import FIELDS
-from demo.zero_gpu import ANSWERS, STREAMS, Borrowing, borrowing, gpu
+from demo.zero_gpu import SECONDS, Borrowing, borrowing, gpu
 from seq2seq.engine import Engine, EngineSettings
 from seq2seq.tasks import InputError
 from tests.demo.stand_in import StandInEngine
@@ -98,11 +98,8 @@ def test_a_generator_stays_one(spaces):
 
 
 def test_of_all_that_an_engine_does_it_is_known_whether_it_needs_a_gpu():
-    known = set(STREAMS) | set(ANSWERS) | NEEDS_NO_GPU | NOT_OF_A_PAGE
+    known = set(SECONDS) | NEEDS_NO_GPU | NOT_OF_A_PAGE
     assert {name for name in dir(Engine) if not name.startswith("_")} <= known
-    for name in (*STREAMS, *ANSWERS):
-        returned = str(inspect.signature(getattr(Engine, name)).return_annotation)
-        assert returned.startswith("Iterator[") == (name in STREAMS), name
 
 
 def test_the_whole_way_of_a_fusion_and_of_looking_back_at_it(spaces, engine):
@@ -112,7 +109,7 @@ def test_the_whole_way_of_a_fusion_and_of_looking_back_at_it(spaces, engine):
     )
     assert [snapshot["text"] for snapshot, _ in borrowed] == [snapshot["text"] for snapshot, _ in usual]
     assert shown["text"]
-    assert spaces.asked == [STREAMS["run"]]
+    assert spaces.asked == [SECONDS["run"]]
 
     looking = Looking(borrowing(engine))
     explored = looking.take(run, 0)[0]
@@ -130,7 +127,7 @@ def test_the_whole_way_of_a_fusion_and_of_looking_back_at_it(spaces, engine):
 def test_an_answer(spaces, engine):
     *_, last = Answering(borrowing(engine)).read("What rose?", TEXT, None)
     assert last[0]["text"] == "The river rose"
-    assert spaces.asked == [STREAMS["answer"]]
+    assert spaces.asked == [SECONDS["answer"]]
 
 
 def test_what_needs_no_gpu_borrows_none(spaces, engine):
@@ -141,7 +138,7 @@ def test_what_needs_no_gpu_borrows_none(spaces, engine):
 
 
 def test_to_a_caller_it_has_the_engines_signatures(spaces, engine):
-    for name in (*STREAMS, *ANSWERS):
+    for name in SECONDS:
         assert inspect.signature(getattr(borrowing(engine), name)) == inspect.signature(getattr(engine, name))
 
 
