@@ -16,8 +16,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from seq2seq.checkpoints.errors import CheckpointError, RevisionError, listed
-from seq2seq.checkpoints.hub import HubOptions, find_file, read_json
+from seq2seq.checkpoints.errors import CheckpointError, DamagedError, RevisionError, listed
+from seq2seq.checkpoints.hub import HubOptions, find_file, read_json, read_whole
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -118,14 +118,14 @@ def is_mappable(path: Path) -> bool:
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Every tensor of a file by its name there; CheckpointError if it is damaged or holds other things."""
-    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    return read_whole(_read_safetensors if path.suffix == ".safetensors" else _read_pickle, path)
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(
+        raise DamagedError(
             f"{path} is cut short, damaged or not a safetensors file ({error}). Download it again."
         ) from error
 
@@ -134,7 +134,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_mappable(path))
     except Exception as error:  # a damaged pickle can fail in any way
-        raise CheckpointError(_why_refused(path, error)) from error
+        raise _refused(path, error) from error
     if not isinstance(content, dict):
         raise CheckpointError(
             f"{path} should hold a dictionary of tensors, but holds a {type(content).__name__}. Save the "
@@ -159,14 +159,14 @@ def _is_weight(name: object, value: object) -> bool:
     )
 
 
-def _why_refused(path: Path, error: Exception) -> str:
+def _refused(path: Path, error: Exception) -> CheckpointError:
     wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
     if wanted:
-        return (
+        return CheckpointError(
             f"{path} holds code or objects besides tensors: it asks for {wanted.group(1)}. Nothing of it was "
             "run. Do not load it another way: use the checkpoint's safetensors, or ask its author for them."
         )
-    return (
+    return DamagedError(
         f"{path} is cut short, damaged or not a file of weights ({type(error).__name__}). Nothing of it was "
         "run. Download it again, best as safetensors."
     )

@@ -32,9 +32,13 @@ class Asked:
     answer: Tensor | Exception | None = None  # N V
 
     def logits(self) -> Tensor:
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        """Once; kept, an error would hold the run, and the run the error."""
+        try:
+            if isinstance(self.answer, Exception):
+                raise self.answer
+            return self.answer
+        finally:
+            self.answer = None
 
 
 class Batcher:
@@ -73,20 +77,26 @@ class Batcher:
 
 def answer(taken: Sequence[Asked]) -> None:
     """All at once; if that fails, each by itself, so that one's trouble is not the others'."""
+    if not is_answered(taken):  # what that had computed is gone by now, as there may have been no room for it
+        for asked in taken:
+            answer([asked])
+
+
+def is_answered(taken: Sequence[Asked]) -> bool:
+    """By the step that they take together, or by what is wrong with the only one."""
     lengths = [asked.decoding.cache.length for asked in taken]
     try:
         found = next_logits([asked.decoding for asked in taken], [asked.tokens for asked in taken])
     except Exception as error:
         for asked, length in zip(taken, lengths, strict=True):
             asked.decoding.cache.rewind(length)
-        if len(taken) == 1:
-            taken[0].answer = error
-            return
-        for asked in taken:
-            answer([asked])
+        if len(taken) > 1:
+            return False
+        taken[0].answer = error
     else:
         for asked, logits in zip(taken, found, strict=True):
             asked.answer = logits
+    return True
 
 
 @dataclass(eq=False)

@@ -1,7 +1,8 @@
 """Memory that is freed stays with the process, for its next tensors.
 
 Large tensors come and go with every layer of a long text. glibc takes each from the system and gives it back, and the
-system clears it page by page each time: a tenth of the time at 8,192 tokens, a third of a training step.
+system clears it page by page each time: a tenth of the time at 8,192 tokens, a third of a training step. What a whole
+model has left is another matter: it is given back.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ MOST_KEPT = 2**30  # bytes in all
 
 def keep_freed_memory() -> bool:
     """Whether this process now keeps freed memory for its next tensors. Other systems than glibc's stay as they are."""
-    if platform.libc_ver()[0] != "glibc":
+    if not has_glibc():
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) and mallopt(M_TRIM_THRESHOLD, MOST_KEPT))
+
+
+def give_freed_memory_back() -> None:
+    """To the system, as far as it was kept; nothing where that is not glibc's."""
+    if has_glibc():
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def has_glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import torch
 
 from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.engine.memory import give_freed_memory_back
 from seq2seq.tasks.turns import is_out_of_memory
 
 SHARE = 0.7  # of the memory there is: runs need some too
@@ -59,11 +60,13 @@ class Shelf(Generic[Worker]):
         except BaseException as error:
             with self._lock:
                 del self._sizes[name]
+            give_back()
             if is_out_of_memory(error):
                 raise CheckpointError(too_large(name, num_bytes, self.room)) from error
             raise
         with self._lock:
             self._workers[name] = worker
+        give_back()  # what reading it took besides
         return worker
 
     def _loaded(self, load: Callable[[], Worker]) -> Worker:
@@ -87,10 +90,16 @@ class Shelf(Generic[Worker]):
             given_up += 1
         if given_up:
             self.forget()
-            gc.collect()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            give_back()
         return given_up
+
+
+def give_back() -> None:
+    """All memory that nothing lives in any more."""
+    gc.collect()
+    give_freed_memory_back()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def too_large(name: str, num_bytes: float, room: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
+from traceback import clear_frames
 from typing import TypeVar
 
 import torch
@@ -45,6 +46,7 @@ class Turns:
             if not self._depth:
                 self._pass_on()
         if is_out_of_memory(error):
+            clear_frames(error.__traceback__)  # which hold what was computed until then
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             raise InputError(TOO_MUCH) from error

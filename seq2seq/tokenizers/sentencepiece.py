@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -16,7 +16,8 @@ from typing import Any, ClassVar, NamedTuple
 from sentencepiece import SentencePieceProcessor
 from tokenizers import AddedToken
 
-from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.checkpoints.errors import DamagedError
+from seq2seq.checkpoints.hub import read_whole
 from seq2seq.tokenizers.base import Tokenizer
 from seq2seq.tokenizers.encoding import Span, Tokens
 from seq2seq.tokenizers.offsets import SPACE_MARK, piece_spans
@@ -198,14 +199,18 @@ def load_sentencepiece(
 ) -> SentencePieceProcessor:
     """The model in a file. CheckpointError if there is none."""
     processor = SentencePieceProcessor(**(sp_model_kwargs or {}))
+    read_whole(partial(_fill, processor), Path(vocab_file))
+    return processor
+
+
+def _fill(processor: SentencePieceProcessor, vocab_file: Path) -> None:
     try:
-        processor.LoadFromSerializedProto(Path(vocab_file).read_bytes())
+        processor.LoadFromSerializedProto(vocab_file.read_bytes())
     except (OSError, RuntimeError) as error:
-        raise CheckpointError(
+        raise DamagedError(
             f"{vocab_file} cannot be read as a SentencePiece model ({error}). Fetch the file again, or give "
             "the path of the checkpoint's spiece.model."
         ) from error
-    return processor
 
 
 def _byte_pieces(processor: SentencePieceProcessor) -> frozenset[str]:

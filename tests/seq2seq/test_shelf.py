@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 import torch
 
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.engine import shelf
+from seq2seq.engine.memory import has_glibc, keep_freed_memory
 from seq2seq.engine.shelf import Shelf, room_there_is
 
 
@@ -64,6 +66,20 @@ def test_where_it_runs_out_even_alone_the_next_works(kept):
     with pytest.raises(CheckpointError, match="smaller model"):
         kept.add("b", 10, load)
     assert add(kept, "a", 10) == "A"
+
+
+@pytest.mark.skipif(not has_glibc(), reason="freed memory is kept by glibc alone")
+def test_what_a_model_has_left_is_given_back_to_the_system(kept):
+    keep_freed_memory()
+
+    def load() -> list[torch.Tensor]:
+        return [torch.ones(2**21) for _ in range(48)]  # 8 MB each
+
+    before = psutil.Process().memory_info().rss
+    kept.add("a", 60, load)
+    assert psutil.Process().memory_info().rss > before + 3e8
+    kept.add("b", 60, list)
+    assert psutil.Process().memory_info().rss < before + 1e8
 
 
 def test_what_cannot_be_loaded_is_not_kept(kept):

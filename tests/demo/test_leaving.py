@@ -1,0 +1,161 @@
+"""Visitors and programs that leave in the middle of a run, and what the model does then."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from weakref import ref
+
+import httpx
+import pytest
+from gradio_client import Client
+
+from demo.serving import Server
+from demo.settings import PageSettings
+from seq2seq.engine import Engine, batching
+from tests.demo import test_serving
+from tests.demo.test_serving import metrics
+from tests.demo.visitor import Visitor
+from tests.serving import serving
+
+TEXT = "Anna Lind moved to Oslo in 2011. She opened a bakery there."
+OTHER = "Rain fell all night. The river rose."
+SECONDS_A_STEP = 0.15
+until = partial(test_serving.until, seconds=30)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    engine = Engine()
+    engine.load("fuse")
+    return engine
+
+
+@dataclass
+class Steps:
+    """The runs that took each step that has begun. Steps are slow, and begin when they may."""
+
+    begun: list[set[ref]] = field(default_factory=list)
+    may_begin: threading.Event = field(default_factory=threading.Event)
+
+    def runs(self, first: int = 0) -> set[ref]:
+        """Those in any step from there on."""
+        return set().union(*self.begun[first:])
+
+
+@pytest.fixture
+def steps(monkeypatch) -> Steps:
+    steps, next_logits = Steps(), batching.next_logits
+    steps.may_begin.set()
+
+    def slow(runs, tokens):
+        assert steps.may_begin.wait(30)
+        steps.begun.append({ref(run.cache) for run in runs})
+        time.sleep(SECONDS_A_STEP)
+        return next_logits(runs, tokens)
+
+    monkeypatch.setattr(batching, "next_logits", slow)
+    return steps
+
+
+@pytest.fixture
+def page(engine) -> Iterator[tuple[Server, str]]:
+    with serving(engine, PageSettings(metrics=True)) as served:
+        yield served
+
+
+@contextmanager
+def tab(server: Server, address: str) -> Iterator[None]:
+    """The page, which is closed."""
+    visitor = Visitor(server, address)
+    visitor.fuse(TEXT)
+    with httpx.stream("GET", f"{address}/gradio_api/queue/data", params={"session_hash": visitor.session}):
+        yield
+
+
+@contextmanager
+def cancelling(server: Server, address: str) -> Iterator[None]:
+    """The page, where Cancel is pressed."""
+    visitor = Visitor(server, address)
+    event_id = visitor.fuse(TEXT).json()["event_id"]
+    asked = {"session_hash": visitor.session, "fn_index": visitor.event("generate"), "event_id": event_id}
+    with httpx.stream("GET", f"{address}/gradio_api/queue/data", params={"session_hash": visitor.session}):
+        yield
+        httpx.post(f"{address}/gradio_api/cancel", json=asked)
+
+
+@contextmanager
+def job(server: Server, address: str) -> Iterator[None]:
+    """A program that cancels what it asked for."""
+    asked = Client(address, verbose=False).submit(TEXT, api_name="/fuse")
+    yield
+    asked.cancel()
+
+
+@contextmanager
+def stream(server: Server, address: str) -> Iterator[None]:
+    """A program that hangs up."""
+    calls = f"{address}/gradio_api/call/fuse"
+    form = Client(address, verbose=False).endpoints
+    [fuse] = [each for each in form.values() if each.api_name == "/fuse"]
+    data = [TEXT, *(each["parameter_default"] for each in fuse.parameters_info[1:])]
+    event_id = httpx.post(calls, json={"data": data}).json()["event_id"]
+    with httpx.stream("GET", f"{calls}/{event_id}"):
+        yield
+
+
+WAYS = pytest.mark.parametrize("visit", [tab, cancelling, job, stream], ids=lambda visit: visit.__name__)
+
+
+@WAYS
+def test_whoever_leaves_frees_the_model_within_a_step(page, steps, visit):
+    server, address = page
+    before = set(threading.enumerate())
+    with visit(server, address):
+        until(lambda: len(steps.begun) >= 3)
+        assert server.calls.running
+    taken = len(steps.begun)
+    until(lambda: not server.calls.running)
+    assert len(steps.begun) <= taken + 1
+    [ended] = [each for each in metrics(address).items() if each[0].startswith("gloss_requests_total")]
+    assert 'outcome="cancelled"' in ended[0]
+    assert ended[1] == 1
+    until(lambda: not [each for each in threading.enumerate() if each not in before and "generate" in each.name])
+    time.sleep(2 * SECONDS_A_STEP)
+    assert len(steps.begun) <= taken + 1
+
+
+@WAYS
+def test_whoever_shares_its_steps_goes_on(engine, page, steps, visit):
+    server, address = page
+    *_, alone = engine.run("fuse", OTHER)
+    steps.begun.clear()
+    steps.may_begin.clear()
+    companion = Client(address, verbose=False).submit(OTHER, api_name="/fuse")
+    with visit(server, address):
+        until(lambda: len(server.calls.running) == 2)
+        steps.may_begin.set()
+        until(lambda: len(steps.runs()) == 2)
+    taken = len(steps.begun)
+    assert companion.result(timeout=30) == alone.text
+    assert len(steps.runs(taken + 1)) == 1
+
+
+def test_whoever_leaves_while_waiting_is_never_served(engine, steps):
+    with serving(engine, PageSettings(concurrency=1)) as (server, address):
+        steps.may_begin.clear()
+        first = Client(address, verbose=False).submit(OTHER, api_name="/fuse")
+        until(lambda: server.calls.running)
+        with tab(server, address):
+            until(server.num_waiting)
+        until(lambda: not server.num_waiting())
+        steps.may_begin.set()
+        assert first.result(timeout=30)
+        taken = len(steps.begun)
+        time.sleep(3 * SECONDS_A_STEP)
+        assert len(steps.begun) == taken
+        assert not server.calls.running
