@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,10 +24,12 @@ from demo import limit_words
 from demo.limits import Allowance, visitor_of
 from demo.settings import PageSettings
 from demo.tabs.events import FOLLOWED, endpoint_name
+from demo.tools import MESSAGES, ON_BEHALF
 
 ARRIVED = "gloss.arrived"  # in a request's ASGI scope: when it was let in, by time.monotonic
 JOINS_QUEUE = re.compile(r"/gradio_api/(?:queue/join|call/(?:v2/)?(?P<api_name>[^/]+))/?$")
 UPLOADS = "/gradio_api/upload"  # which Gradio bounds by itself
+NOTED = ON_BEHALF.encode()
 LOOKS_A_RUN = 10  # pictures that a visitor may ask for
 BYTES_A_CHARACTER = 6  # of JSON, at most
 OTHER_BYTES = 16_000_000  # of a request: what the page sends of its own beside a text
@@ -59,6 +62,7 @@ class Door:
         self.tell = tell  # what was refused, by the endpoint's name
         self.max_waiting = settings.max_waiting
         self.max_bytes = settings.max_characters * BYTES_A_CHARACTER + OTHER_BYTES
+        self.secret = secrets.token_hex()  # by which what a tool asks of this server is known
         rate = settings.rate_limit
         self.allowances = {"run": Allowance(rate), "look": Allowance(rate * LOOKS_A_RUN)} if rate else {}
 
@@ -72,6 +76,8 @@ class Door:
         refusal = Refusal("size", 413, limit_words.TOO_MUCH) if body is None else self.refusal(event, scope)
         if refusal is None:
             scope[ARRIVED] = time.monotonic()
+            if MESSAGES in scope["path"]:
+                scope["headers"] = self.on_behalf(scope)
             await self.app(scope, replayed(body, receive), send)
             return
         self.tell(endpoint_name(event), refusal)
@@ -99,8 +105,19 @@ class Door:
             return Refusal("busy", 503, limit_words.BUSY, BUSY_SECONDS)
         if not self.allowances or event.concurrency_id not in FOLLOWED:
             return None
-        wait = self.allowances[kind_of(event)].take(visitor_of(scope["client"][0]), time.monotonic())
+        wait = self.allowances[kind_of(event)].take(self.visitor(scope), time.monotonic())
         return Refusal("rate", 429, limit_words.too_many(wait), wait) if wait else None
+
+    def on_behalf(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """The headers of a message to the tools, with whose it is for what they ask of this server."""
+        noted = f"{self.secret} {self.visitor(scope)}"
+        return [*(each for each in scope["headers"] if each[0] != NOTED), (NOTED, noted.encode())]
+
+    def visitor(self, scope: Scope) -> str:
+        """Whose request it is, or on whose behalf a tool of this server asks."""
+        secret, _, visitor = dict(scope["headers"]).get(NOTED, b"").decode("latin-1").partition(" ")
+        is_ours = secrets.compare_digest(secret.encode(), self.secret.encode())
+        return visitor if is_ours else visitor_of(scope["client"][0])
 
 
 def kind_of(event: BlockFunction) -> Literal["run", "look"]:
@@ -135,7 +152,7 @@ def replayed(body: bytes, receive: Receive) -> Receive:
 def values_of(body: bytes | None) -> dict:
     try:
         values = json.loads(body or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 

@@ -1,6 +1,7 @@
-"""The named endpoints for programs: texts, answers, attention and patterns. Knows no widgets.
+"""What programs and assistants may ask for: texts, answers, attention, patterns and models. Knows no widgets.
 
-Annotations are real objects here, not strings, because Gradio derives each endpoint's schema from them.
+Annotations are real objects here, not strings, because Gradio derives each endpoint's schema from them; its docstring
+describes the endpoint, and each line below "Args" a parameter.
 """
 
 from collections.abc import Iterator
@@ -12,14 +13,22 @@ from demo.explorer_words import no_such_value
 from demo.exploring import settings_of_form
 from demo.handlers import chosen_card, in_plain_words
 from demo.looking import MOST_CELLS
+from demo.model_cards import models_of
 from demo.setting_fields import settings_of
+from seq2seq.attention.block_table import RandomBlocks
 from seq2seq.engine import Engine, View
-from seq2seq.explain.grain import GRAINS
-from seq2seq.tasks import TASKS, InputError, Task, Written
+from seq2seq.explain.grain import GRAINS, Grain
+from seq2seq.tasks import TASKS, InputError, Skill, Task, Wording, Written
 from seq2seq.tasks.cost import cost_curve
 from seq2seq.tasks.pattern import pattern
 from seq2seq.tasks.results import Reading
-from seq2seq.trace import ATTENTION_KINDS, COMBINATIONS, AttentionRecord, Span, Token
+from seq2seq.trace import ATTENTION_KINDS, COMBINATIONS, AttentionKind, AttentionRecord, Combination, Span, Token
+
+WRITES: dict[Task, str] = {
+    "fuse": "Fuses sentences that belong together into one.",
+    "split": "Splits a long sentence into several.",
+    "summarize": "Summarizes a text of any length.",
+}
 
 
 class Endpoint:
@@ -44,12 +53,27 @@ class Endpoint:
         no_repeat_ngram_size: int | None = None,
         repetition_penalty: float | None = None,
         seed: int | None = None,
-        wording: str | None = None,
+        wording: Wording | None = None,
     ) -> Iterator[str]:
-        """Yields the whole output so far each time it grows; the last is the result.
+        """Streams the whole output so far each time it grows; the last is the result.
 
-        Settings left out are the model's own for the task. `wording` is for summaries: "own" writes one, "quoted"
-        tells the text in its own sentences.
+        Settings left out are the model's own for the task.
+
+        Args:
+            text: what to read
+            model: a name that /models tells; the task's default, if left out
+            num_beams: candidate texts kept side by side, 1 to 16; 1 writes as it goes
+            do_sample: whether to draw words at random by their probability
+            temperature: above 1 is bolder, below 1 is safer, 0.05 to 5; for sampling
+            top_k: draw from the k likeliest tokens, 0 to 1000; 0 for all
+            top_p: draw from the likeliest tokens that make up this share, 0.01 to 1
+            max_new_tokens: the longest output, 1 to 512 tokens
+            min_new_tokens: the shortest output, 0 to 512 tokens
+            length_penalty: above 0 favours long candidates, -5 to 5; for beams
+            no_repeat_ngram_size: never write the same n tokens twice, 0 to 10; 0 allows it
+            repetition_penalty: above 1 discourages words already written, 0.5 to 5
+            seed: the same seed draws the same words
+            wording: for summaries: "own" writes one, "quoted" tells the text in its own sentences
         """
         numbers = {
             "num_beams": num_beams,
@@ -100,12 +124,18 @@ class AnswerEndpoint:
         self.engine = engine
 
     def stream(self, question: str, context: str, model: str | None = None) -> Iterator[AnswerReport]:
-        """Yields how far the context has been read; the last, which is `finished`, has the answer, copied from it.
+        """Answers a question in the words of a text, or says that the text has no answer.
 
-        Each is an object with `finished`, `windows_read` and `num_windows`; `answer`, and its `score` from 0 to 1;
-        `start` and `end`, its characters in `context`, which is the given one without control characters and white
-        space around it; and `alternatives`, objects with `text`, `score`, `start` and `end`, likeliest first. Where
-        the context has no answer, `answer`, `start` and `end` are null, and `score` is the probability of that.
+        Streams how far the context has been read; the last value, which is `finished`, has the answer. Each is an
+        object with `finished`, `windows_read` and `num_windows`; `answer`, and its `score` from 0 to 1; `start` and
+        `end`, its characters in `context`, which is the given one without control characters and white space around
+        it; and `alternatives`, objects with `text`, `score`, `start` and `end`, likeliest first. Where the context has
+        no answer, `answer`, `start` and `end` are null, and `score` is the probability of that.
+
+        Args:
+            question: what is asked
+            context: the text that may have the answer, of any length
+            model: a name that /models tells; the default, if left out
         """
         with in_plain_words():
             card = chosen_card(self.engine, "answer", model)
@@ -154,17 +184,28 @@ def pattern_report(
     length: int = 4096,
     block_size: int = 64,
     num_random_blocks: int = 3,
-    plan: str = "reference",
+    plan: RandomBlocks = "reference",
     layer: int = 1,
     head: int = 1,
     num_heads: int = 12,
     head_dim: int = 64,
     max_length: int = 4096,
 ) -> PatternReport:
-    """The block-sparse pattern of one head of one layer, both counted from 1, for a text of `length` tokens.
+    """The block-sparse attention pattern of one head of one layer, and what it costs beside full attention.
 
-    `plan` says which random blocks there are: "reference" for none, as in the reference library, which takes block 0 in
-    the place of each; "original" for the authors' draw, which depends on layer, head, num_heads and max_length.
+    Tells which blocks of tokens look at which, how many layers until every token has heard every other, and operations
+    and memory.
+
+    Args:
+        length: tokens of the text
+        block_size: tokens in a block
+        num_random_blocks: random blocks that each block looks at; 0 for none
+        plan: "reference" takes block 0 for each random one, as the reference library does; "original" the authors' draw
+        layer: counted from 1; for the authors' draw
+        head: counted from 1; for the authors' draw
+        num_heads: heads in a layer
+        head_dim: numbers a token in a head; decides the cost
+        max_length: tokens that the model can read; for the authors' draw
     """
     with in_plain_words():
         numbers = (length, block_size, num_random_blocks, layer, head, num_heads, head_dim, max_length)
@@ -215,21 +256,29 @@ class AttentionEndpoint:
 
     def report(
         self,
-        task: str,
+        task: Task,
         text: str,
         output: str | None = None,
-        kind: str = "cross",
+        kind: AttentionKind = "cross",
         layer: int | None = None,
-        combination: str | None = None,
-        grain: str = "words",
+        combination: Combination | None = None,
+        grain: Grain = "words",
         model: str | None = None,
     ) -> AttentionReport:
-        """What `output` looked at in `text`, as if the model had written it; without one, the model writes it first.
+        """What an output looked at in a text, as if the model had written it; without one, the model writes it first.
 
-        `task` is "fuse", "split" or "summarize"; `kind` "cross" (the output at the text), "encoder" (the text at
-        itself) or "decoder" (the output at itself); `layer` counts from 1, the last one by default, and `combination`
-        takes all together: "rollout" or "all layers", with one head. `grain` is "tokens", "words" or "sentences". A map
-        of more than 100,000 pairs comes in a coarser one. Of a text in several sections, the first is looked at.
+        A map of more than 100,000 pairs comes in a coarser grain. Of a text in several sections, the first is looked
+        at.
+
+        Args:
+            task: what is, or was, done with the text
+            text: what is read
+            output: what was written for it; the model's own, if left out
+            kind: "cross" (the output at the text), "encoder" (the text at itself) or "decoder" (the output at itself)
+            layer: counted from 1; the last, if left out
+            combination: all layers together, as one head: "rollout", or "all layers" for their mean
+            grain: what weights are between
+            model: a name that /models tells; the task's default, if left out
         """
         with in_plain_words():
             for name, given, known in (
@@ -266,3 +315,48 @@ def attention_report(record: AttentionRecord) -> AttentionReport:
 
 def _token(token: Token) -> TokenReport:
     return TokenReport(text=token.text, start=token.start, end=token.end, special=token.special)
+
+
+class ModelReport(TypedDict):
+    """A model that can be asked for by `name`."""
+
+    name: str
+    title: str
+    tasks: list[Skill]
+    default_for: list[Skill]
+    max_source_tokens: int  # that it reads at once
+    num_bytes: int | None  # of its weights; null where nobody has told
+    num_parameters: int | None  # null where the files do not say, or are not here
+    licence: str | None  # null where its card does not say
+    is_here: bool  # otherwise it is fetched from the Hub when it is first asked for
+
+
+class ModelsEndpoint:
+    """The models, for programs."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+        self.models = models_of(engine)
+
+    def report(self) -> list[ModelReport]:
+        """The models that there are, and of each what it is for, how much it reads, its size and its licence.
+
+        A list of objects with `name`, which every other endpoint takes as `model`; `title`; `tasks`, and `default_for`,
+        those that it does where no model is named; `max_source_tokens` that it reads at once; `num_bytes`,
+        `num_parameters` and `licence`, null where they are not known; and `is_here`, false where it is fetched from
+        the Hugging Face Hub when it is first asked for.
+        """
+        return [
+            ModelReport(
+                name=model.about.name,
+                title=model.about.title,
+                tasks=list(model.about.tasks),
+                default_for=list(model.default_for),
+                max_source_tokens=model.about.max_source_tokens,
+                num_bytes=model.about.num_bytes,
+                num_parameters=model.about.num_parameters,
+                licence=(model.card and model.card.licence) or None,
+                is_here=not self.engine.must_be_fetched(model.about.tasks[0], model.about.name),
+            )
+            for model in self.models
+        ]

@@ -67,10 +67,9 @@ LINK_WITH_HASH = (
 )
 LINKED = "From a link: looked at as if the model had written it"
 TEXT_GONE = (
-    "This link’s text is not on this server any more: long texts are kept until it restarts. Paste the text, and "
-    "press Look."
+    "This link’s text is not on this server any more: long texts are kept until it restarts. Paste the text instead."
 )
-BROKEN_LINK = "This link is not whole, or not one of this page’s. Ask for it anew, or paste a text, and press Look."
+BROKEN_LINK = "This link is not whole, or not one of this page’s. Ask for it anew, or begin with a text of yours."
 NO_SUCH_PART = "The text has no such sentence."
 CAVEAT = (
     "Attention says where a layer looked. It does not say why a word was chosen: what was looked at may not have "

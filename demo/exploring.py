@@ -37,6 +37,8 @@ PATTERN_FIELDS = (  # whole numbers of the form, in its order; layers and heads 
 OF_THE_TEXT = ("length", "head", "num_heads", "head_dim", "max_length")  # fields that follow from a text and its model
 COUNTED_FROM_ONE = ("layer", "head")
 
+FIRST = PatternSettings(random_blocks="original")  # what the form shows first: it has blocks of every kind
+
 Drawn = tuple[str, str, str, go.Figure, str, go.Figure, go.Figure]
 
 

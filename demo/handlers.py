@@ -124,9 +124,10 @@ def explain(error: Exception) -> str:
         call.went_wrong(error)
     if isinstance(error, InputError):
         return str(error)
-    log.error("unexpected error in request %s", call and call.id, exc_info=error)
-    if isinstance(error, CheckpointError):
+    if isinstance(error, CheckpointError):  # which says nothing of a text
+        log.error("no model for request %s: %s", call and call.id, error)
         return wording.NO_MODEL
+    log.error("unexpected error in request %s", call and call.id, exc_info=error)
     return quoting(wording.APOLOGY, call.id) if call else wording.APOLOGY
 
 
@@ -176,7 +177,7 @@ def chosen_card(engine: Engine, task: Skill, model: str | None) -> ModelCard:
     if model is None:
         return engine.card(task)
     cards = {card.name: card for card in engine.models(task)}
-    if model not in cards:
+    if not isinstance(model, str) or model not in cards:
         raise InputError(wording.no_such_model(model, cards))
     return cards[model]
 

@@ -7,6 +7,10 @@ from math import ceil
 BUSY = "Many people are using this page right now. Your text is still there: please try again in a minute."
 STOPPING = "This server is about to restart. Your text is still there: please try again in a minute."
 TOO_MUCH = "This is more than the page takes at once. Please shorten your text."
+NOT_UNDERSTOOD = (
+    "The page was asked for something that it does not know. Please copy your text, load the page anew and try again."
+)
+NOTHING_THERE = "There is nothing here."
 
 
 def too_many(wait: float) -> str:

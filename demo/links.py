@@ -1,4 +1,4 @@
-"""A look at a result as a link: the page's query parameters, and back. Knows no widgets and no engine.
+"""A look at a result, or a form, as a link: the page's query parameters, and back. Knows no widgets and no engine.
 
 Layers, heads and parts are counted from 1 in links, as on the page. A long text is named by its hash: the page keeps
 the last ones that links were made for, in memory alone.
@@ -23,6 +23,8 @@ Marks = Literal["hidden", "shown", "left out"]
 MARKS: tuple[Marks, ...] = Marks.__args__
 WHOLE = -1  # the part that is all of the text
 LONGEST_IN_LINK = 2_000  # characters of a text, as an address spells it
+TEXTS = ("text", "question")  # that a link may have
+HASHED = "_hash"
 MOST_KEPT = 16 * 2**20  # bytes of texts
 
 Value = TypeVar("Value")
@@ -69,8 +71,6 @@ class KeptTexts:
 
 def link_of(written: Written, look: Look, kept: KeptTexts) -> str:
     """The query that stands for both."""
-    short = len(quote_plus(written.text)) <= LONGEST_IN_LINK
-    known = {"text": written.text} if short else {"text_hash": kept.keep(written.text)}
     layer = look.layer if isinstance(look.layer, str) else look.layer + 1
     chosen = {
         "kind": look.kind,
@@ -83,8 +83,30 @@ def link_of(written: Written, look: Look, kept: KeptTexts) -> str:
         "log": "1" if look.log else "",
     }
     ids = ".".join(map(str, written.target_ids))
-    everything = {"task": written.task, "model": written.model, **known, "output": ids, **chosen}
-    return urlencode({name: value for name, value in everything.items() if value not in ("", None)})
+    return spelled({"task": written.task, "model": written.model, "text": written.text, "output": ids, **chosen}, kept)
+
+
+def spelled(values: Mapping[str, str | int | bool | None], kept: KeptTexts) -> str:
+    """As a query: what is empty is left out, and a long text is kept, and named by its hash."""
+    given = {}
+    for name, value in values.items():
+        if name in TEXTS and value and len(quote_plus(value)) > LONGEST_IN_LINK:
+            given[name + HASHED] = kept.keep(value)
+        elif value not in ("", None):
+            given[name] = int(value) if isinstance(value, bool) else value
+    return urlencode(given)
+
+
+def text_of(name: str, query: Mapping[str, str], kept: KeptTexts) -> str:
+    """A text of a link; empty where it has none.
+
+    Raises: InputError where it is not kept any more.
+    """
+    hashed = query.get(name + HASHED)
+    text = query.get(name, "") if hashed is None else kept.find(hashed)
+    if text is None:
+        raise InputError(explorer_words.TEXT_GONE)
+    return text
 
 
 def has_text(query: str) -> bool:
@@ -111,10 +133,20 @@ def read_link(query: Mapping[str, str], kept: KeptTexts) -> tuple[Written, Look]
         log=query.get("log") == "1",
     )
     ids = tuple(number(each) for each in query["output"].split("."))
-    text = query.get("text") or kept.find(query.get("text_hash", ""))
-    if text is None:
+    text = text_of("text", query, kept)
+    if not text:
         raise InputError(explorer_words.TEXT_GONE)
     return Written(one_of(TASKS, query.get("task", "")), text, ids, query.get("model")), look
+
+
+def read_form(query: Mapping[str, str], kept: KeptTexts) -> dict[str, str] | None:
+    """The `task` and further values that a link fills in; None for a page that was not opened by such a link.
+
+    Raises: InputError for a link whose texts are not here any more.
+    """
+    if "task" not in query or "output" in query:
+        return None
+    return {**query, **{name: text_of(name, query, kept) for name in TEXTS}}
 
 
 def one_of(known: Collection[Value], given: str) -> Value:

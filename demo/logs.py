@@ -9,6 +9,7 @@ import traceback
 from datetime import datetime, timezone
 
 from demo.calls import Call
+from seq2seq.checkpoints.errors import CheckpointError
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +31,32 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
+class WithoutTexts(logging.Formatter):
+    """Of an error where it was and its kind, and of none but a checkpoint's what it says: others may quote a text."""
+
+    def formatException(self, exc_info) -> str:
+        kind, error, trace = exc_info
+        says = f": {error}" if isinstance(error, CheckpointError) else ""
+        return "".join(traceback.format_tb(trace)) + kind.__name__ + says
+
+
 def log_as_json() -> None:
+    log_to_output(JsonLines(), logging.INFO)
+
+
+def log_in_words() -> None:
+    """Warnings and errors alone."""
+    log_to_output(WithoutTexts("%(asctime)s %(levelname)s %(message)s"), logging.WARNING)
+
+
+def log_to_output(formatter: logging.Formatter, level: int) -> None:
     """What this page logs goes to standard output, and nowhere else."""
     logging.raiseExceptions = False  # a line that cannot be written would be told with the errors around it
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(formatter)
     ours = logging.getLogger("demo")
     ours.handlers, ours.propagate = [handler], False
-    ours.setLevel(logging.INFO)
+    ours.setLevel(level)
 
 
 def log_call(call: Call) -> None:

@@ -22,14 +22,21 @@ from starlette.routing import Route
 from demo.calls import Call, Calls
 from demo.door import Door, Refusal
 from demo.following import follow
+from demo.gate import Gate
 from demo.layout import build
-from demo.logs import log_as_json, log_call
+from demo.logs import log_as_json, log_call, log_in_words
 from demo.metrics import Metrics
+from demo.sessions import Sessions
 from demo.settings import PageSettings
 from demo.theme import launch_options
 from demo.timed_engine import TimedEngine
+from demo.tools import NOT_INSTALLED, answer_calls
 from seq2seq.engine import Engine
 
+NO_STATISTICS = {  # of Gradio's own, which are for its monitoring page: on all events, made anew at the end of each
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9),
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+}
 LAST_STEP_SECONDS = 5  # that a run which has to end may need for the step under way, and its page to be told
 
 
@@ -43,6 +50,7 @@ class Server:
         self.metrics = Metrics(*self.counts) if settings.metrics else None
         self.is_loaded = Event()
         self.is_stopped = Event()
+        os.environ.update(NO_STATISTICS | os.environ)
         self.demo = build(TimedEngine(engine, settings.max_characters))
         follow(self.demo, self.calls)
         self.demo.queue(
@@ -53,8 +61,7 @@ class Server:
 
     def serve(self) -> None:
         """Until the process is told to stop; then requests that are under way have some seconds to finish."""
-        if self.settings.json_logs:
-            log_as_json()
+        log_as_json() if self.settings.json_logs else log_in_words()
         Thread(target=self.load, daemon=True).start()  # the page need not wait for it
         self.launch()
         signal.signal(signal.SIGTERM, lambda *_: self.is_stopped.set())  # with Node, Gradio has put in one of its own
@@ -68,20 +75,31 @@ class Server:
             self.demo.node_process.terminate()
 
     def launch(self, **options) -> str:
-        """Serve from a thread of its own; the page's address."""
+        """Serve from a thread of its own; the page's address.
+
+        Raises: SystemExit where tools are to be offered, and what that needs is not installed.
+        """
         os.environ["FORWARDED_ALLOW_IPS"] = self.settings.trusted_proxies  # for uvicorn, which Gradio starts
         routes = [Route("/healthz", self.health), Route("/readyz", self.readiness)]
         if self.metrics:
             routes.append(Route("/metrics", self.measurements))
         door = Middleware(Door, self.demo, self.settings, lambda: not self.is_stopped.is_set(), self.tell_refusal)
+        gate = Middleware(Gate, self.demo, self.settings.max_file_bytes)
         _, address, _ = self.demo.launch(
             prevent_thread_lock=True,
             max_file_size=self.settings.max_file_bytes,
-            app_kwargs={"routes": routes, "middleware": [door]},
-            _frontend=False,  # the page is there: only a check is left out that it comes within 3 s, which ends slow machines
+            app_kwargs={"routes": routes, "middleware": [door, gate]},
+            mcp_server=self.settings.mcp or None,  # or as Gradio's own variable says
+            _frontend=False,  # only leaves out a check that the page comes within 3 s, which slow machines fail
             **launch_options(),
             **options,
         )
+        self.demo.app.state_holder = Sessions(self.demo)
+        if self.demo.mcp_server_obj:
+            answer_calls(self.demo)
+        elif self.settings.mcp:
+            self.demo.close()
+            raise SystemExit(NOT_INSTALLED)
         return address.rstrip("/")
 
     def load(self) -> None:

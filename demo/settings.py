@@ -21,5 +21,6 @@ class PageSettings(BaseSettings):
     max_characters: int = Field(1_000_000, ge=1, description="of a text or question")
     max_file_bytes: int = Field(10 * 2**20, ge=1, description="of a file")
     grace_seconds: float = Field(8, ge=0, description="that running requests have to finish when the server is stopped")
+    mcp: bool = Field(False, description="whether assistants are offered the endpoints as tools (MCP)")
     metrics: bool = Field(False, description="whether /metrics tells Prometheus what is going on")
     json_logs: bool = Field(False, description="whether every request and every error is logged as a line of JSON")

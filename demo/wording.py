@@ -107,6 +107,8 @@ WORDING_NOTE = (
 )
 WORDING_CHOICES = [("Automatic", "automatic"), ("The model’s own", "own"), ("The text’s own", "quoted")]
 
+LINK_LABEL = "Link to this form"
+
 SETTINGS_TITLE = "Generation settings"
 SETTINGS_NOTE = "Leave a field empty to use what the model itself prefers for this task."
 SETTING_EMPTY = "model's own"
@@ -157,9 +159,9 @@ DRAWING_TITLE = "How it is drawn"
 TABLE_TITLE = "The strongest links as a table"
 
 NO_MODEL = (
-    "This model could not be loaded. It may need an access that this host has not been given, more memory than there "
-    "is, or a connection that is missing; the host’s log says which. Your text is still there: choose another model, "
-    "or try again in a while."
+    "This model could not be loaded. It may need an access that this host has not been given, more memory or room on "
+    "its disk than there is, or a connection that is missing; the host’s log says which. Your text is still there: "
+    "choose another model, or try again in a while."
 )
 APOLOGY = (
     "Sorry, something went wrong on our side, and it has been logged. Your text is still there: "
@@ -307,6 +309,14 @@ def not_a_setting(name: str, whole: bool, low: float, high: float, got: object) 
 
 def no_such_wording(got: str, known: Iterable[str]) -> str:
     return f"The wording must be {' or '.join(f'“{each}”' for each in known)}, or left out; it was “{got}”."
+
+
+def no_such_tool(name: str, names: Iterable[str]) -> str:
+    return f"There is no tool called “{name}” here. There are: {', '.join(names)}."
+
+
+def no_such_parameter(name: str, names: Iterable[str]) -> str:
+    return f"There is no parameter called “{name}” here. There are: {', '.join(names) or 'none'}."
 
 
 def no_such_model(model: str, names: Iterable[str]) -> str:

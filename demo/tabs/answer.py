@@ -10,10 +10,11 @@ from demo import wording
 from demo.answering import Answering, begin_answer
 from demo.examples import questions
 from demo.handlers import Handlers, end, result
-from demo.stopping import stoppable
 from demo.tabs.events import MODEL_EVENT, PAGE_EVENT, at_the_end
+from demo.tabs.linked_form import LinkedForm, linked_form
 from demo.tabs.text_box import TextBox, example_buttons, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import answer_view, result_view
+from seq2seq.engine.stopping import stoppable
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,17 @@ class AnswerPanel:
     result: gr.HTML
     frame: gr.Column  # around the views
     views: list  # the answer in its text, figure, table
+    form: LinkedForm
 
 
-def answer_tab(handlers: Handlers) -> None:
+def answer_tab(handlers: Handlers) -> LinkedForm:
     """Add the tab to the page that is being built."""
     answering = Answering(handlers.engine)
     with gr.Tab(wording.TAB_ANSWER, id="answer"):
         panel = answer_panel(handlers)
     wire_text_box(panel.box, answering.count, [panel.box.text, panel.model])
     _wire_run(panel, answering)
+    return panel.form
 
 
 def answer_panel(handlers: Handlers) -> AnswerPanel:
@@ -47,6 +50,7 @@ def answer_panel(handlers: Handlers) -> AnswerPanel:
             buttons = run_buttons(wording.ANSWER_LABEL)
             example_buttons(questions(), [question, box.text])
             model = gr.Dropdown(**handlers.model_options("answer"), label=wording.MODEL_LABEL)
+            form = linked_form([gr.State("answer"), question, box.text, model])
         with gr.Column(elem_classes="answer"):
             shown = result_view(result("answer", hint=wording.ANSWER_HINT))
     with gr.Column(visible=False, elem_classes="findings") as frame:
@@ -56,7 +60,7 @@ def answer_panel(handlers: Handlers) -> AnswerPanel:
             picture = gr.Plot(show_label=False, container=False, elem_classes="heatmap")
         with gr.Accordion(wording.SCORES_TABLE_TITLE, open=False):
             table = gr.HTML(apply_default_css=False, js_on_load=None)
-    return AnswerPanel(question, box, buttons, model, shown, frame, [places, picture, table])
+    return AnswerPanel(question, box, buttons, model, shown, frame, [places, picture, table], form)
 
 
 def _wire_run(panel: AnswerPanel, answering: Answering) -> None:

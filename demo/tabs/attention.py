@@ -13,7 +13,6 @@ from demo import wording
 from demo.comparing import Comparing
 from demo.handlers import end, result
 from demo.looking import Looking, begin_look, begin_why
-from demo.stopping import stoppable
 from demo.tabs.attention_panel import AttentionPanel
 from demo.tabs.compare_panel import compare_panel, wire_compare
 from demo.tabs.events import FORM_EVENT, MODEL_EVENT, PAGE_EVENT, at_the_end
@@ -21,6 +20,7 @@ from demo.tabs.map_panel import map_panel, wire_map
 from demo.tabs.text_box import TextBox, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import beam_tree, choices_view, heads_grid, result_view, why_view
 from seq2seq.engine import Engine
+from seq2seq.engine.stopping import stoppable
 from seq2seq.tasks import TASKS
 
 FOLLOWING = {**MODEL_EVENT, "trigger_mode": "always_last", "show_progress": "minimal"}

@@ -18,11 +18,17 @@ from gradio.components import Component
 
 MODEL_QUEUE = "model"  # one concurrency group: Gradio would else give each event a queue of its own
 PATTERN_QUEUE = "pattern"  # the largest patterns take half a gigabyte: one at a time
+FORM_QUEUE = "form"
 FOLLOWED = (MODEL_QUEUE, PATTERN_QUEUE)  # whose events are limited, logged and counted
 MODEL_EVENT = {"concurrency_id": MODEL_QUEUE, "api_visibility": "private"}
-FILE_EVENT = {"concurrency_id": "files", "api_visibility": "private", "show_progress": "minimal"}
+FILE_EVENT = {
+    "concurrency_id": "files",
+    "concurrency_limit": 4,  # a hostile one can take half a gigabyte
+    "api_visibility": "private",
+    "show_progress": "minimal",
+}
 NO_PROGRESS = {"show_progress": "hidden", "show_progress_on": []}
-FORM_EVENT = {"concurrency_id": "form", "api_visibility": "private", **NO_PROGRESS}
+FORM_EVENT = {"concurrency_id": FORM_QUEUE, "api_visibility": "private", **NO_PROGRESS}
 PAGE_EVENT = {"queue": False, "api_visibility": "private", **NO_PROGRESS}
 
 

@@ -8,17 +8,16 @@ import gradio as gr
 from gradio.components import Component
 
 from demo import wording
-from demo.exploring import OF_THE_TEXT, PATTERN_FIELDS, Exploring, begin_work, draw, form_values, lay
+from demo.exploring import FIRST, OF_THE_TEXT, PATTERN_FIELDS, Exploring, begin_work, draw, form_values, lay
 from demo.handlers import end, open_document, result
-from demo.stopping import stoppable
 from demo.tabs.events import FILE_EVENT, FORM_EVENT, MODEL_EVENT, PAGE_EVENT, at_the_end
+from demo.tabs.linked_form import LinkedForm, linked_form
 from demo.tabs.text_box import TextBox, let_cancel, run_buttons, text_box
 from demo.tabs.widgets import result_view
 from seq2seq.engine import Engine
-from seq2seq.tasks.pattern import PatternSettings
+from seq2seq.engine.stopping import stoppable
 
 SHAPE_FIELDS = ("num_heads", "head_dim", "max_length")
-FIRST = PatternSettings(random_blocks="original")  # has blocks of every kind
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,14 @@ class MeasuringPanel:
     figure: gr.Plot
 
 
-def pattern_tab(engine: Engine) -> None:
+def pattern_tab(engine: Engine) -> LinkedForm:
     """Add the tab to the page that is being built."""
     exploring = Exploring(engine)
     with gr.Tab(wording.TAB_PATTERN, id="pattern") as tab:
         with gr.Row(elem_classes="run-panel pattern"):
             with gr.Column(elem_classes="ask"):
                 form = pattern_form()
+                linked = linked_form([gr.State("pattern"), *form.values])
             with gr.Column(elem_classes="answer"):
                 views = map_views()
             with gr.Column(elem_classes="ask over-text"):
@@ -80,6 +80,7 @@ def pattern_tab(engine: Engine) -> None:
     )
     _wire_text(text, form, exploring)
     _wire_measuring(measuring, form, exploring)
+    return linked
 
 
 def pattern_form() -> PatternForm:

@@ -12,12 +12,13 @@ from demo import wording
 from demo.examples import examples
 from demo.handlers import Handlers, begin, begin_shorter, end, no_provenance, result
 from demo.setting_fields import AUTOMATIC
-from demo.stopping import stoppable
 from demo.tabs.attention_panel import AttentionPanel, attention_panel, follow_choices, follow_run
 from demo.tabs.events import MODEL_EVENT, PAGE_EVENT, at_the_end
+from demo.tabs.linked_form import LinkedForm, linked_form
 from demo.tabs.settings_panel import settings_panel
 from demo.tabs.text_box import TextBox, example_buttons, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import provenance_view, result_view
+from seq2seq.engine.stopping import stoppable
 from seq2seq.tasks import QUOTED, Task
 
 
@@ -41,6 +42,7 @@ class RunPanel:
     finished: gr.State  # Run of the result that is shown
     attention: AttentionPanel
     provenance: ProvenancePanel | None
+    form: LinkedForm
 
 
 def run_panel(task: Component, tasks: tuple[Task, ...], handlers: Handlers, tells_provenance: bool = False) -> RunPanel:
@@ -55,11 +57,12 @@ def run_panel(task: Component, tasks: tuple[Task, ...], handlers: Handlers, tell
             model = gr.Dropdown(**handlers.model_options(first), label=wording.MODEL_LABEL)
             told = _wordings(tasks)
             settings = settings_panel()
+            form = linked_form([task, box.text, model, told, *settings])
         with gr.Column(elem_classes="answer"):
             shown = result_view(result(first, hint=wording.RESULT_HINT))
     provenance = _provenance_panel() if tells_provenance else None
     asked = [told, *settings]
-    panel = RunPanel(task, box, buttons, sets, model, asked, shown, gr.State(), attention_panel(), provenance)
+    panel = RunPanel(task, box, buttons, sets, model, asked, shown, gr.State(), attention_panel(), provenance, form)
     wire_text_box(box, handlers.count, [task, box.text, model])
     _wire_run(panel, handlers)
     return panel

@@ -87,7 +87,7 @@ class PretrainedConfig:
             )
         try:
             return cls(**copy.deepcopy(values))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise CheckpointError(f"This configuration is not one of a {cls.model_type} model: {error}") from error
 
     @classmethod

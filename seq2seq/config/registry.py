@@ -59,7 +59,7 @@ CONFIGS: dict[str, type[PretrainedConfig]] = {
 def config_from_dict(values: dict[str, Any], **overrides: Any) -> PretrainedConfig:
     """The configuration of the class that `model_type` names."""
     model_type = values.get("model_type")
-    if model_type not in CONFIGS:
+    if not isinstance(model_type, str) or model_type not in CONFIGS:
         raise CheckpointError(
             f"Models of type {model_type!r} are not known here; the known types are {', '.join(CONFIGS)}. "
             "Choose a checkpoint of one of these families."

@@ -7,6 +7,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from zipfile import ZipFile
@@ -23,11 +24,13 @@ from seq2seq.tasks.source import has_words
 SUFFIXES = (".txt", ".md", ".pdf", ".docx")
 MAX_CHARACTERS = 1_000_000  # 400 pages or so
 MAX_UNPACKED = 50_000_000  # bytes of a .docx with everything in it, which may be packed a thousandfold
+MAX_SECONDS = 30  # for a .pdf, whose pages are programs
 
 NOT_TEXT = "This file is not a text. Choose a .txt, .md, .pdf or .docx file."
 BROKEN = "This file is damaged and could not be read. Try to save it anew, or copy its text."
 LOCKED = "This file is protected by a password. Save it without one, or copy its text."
 TOO_LARGE = "This file holds too much besides its text. Save it without pictures, or copy its text."
+TOO_SLOW = "This file takes too long to read. Save it anew as a simpler PDF, or copy its text."
 WITHOUT_TEXT = "This file has no text in it, at most pictures of it. Run a text recognition on it first."
 
 PDF_MARK = b"%PDF-"  # within the first kilobyte, says the standard
@@ -95,9 +98,18 @@ def read_plain(data: bytes) -> str:
 
 def read_pdf(data: bytes) -> str:
     """The text layer, with words put together that a line end cut, and sentences that a page end cut."""
+    deadline = time.monotonic() + MAX_SECONDS
+
+    def check_time(*_: object) -> None:
+        if time.monotonic() > deadline:
+            raise InputError(TOO_SLOW)
+
     try:
-        pages = enough(page.extract_text().strip() for page in PdfReader(io.BytesIO(data)).pages)
+        read = PdfReader(io.BytesIO(data)).pages
+        pages = enough(page.extract_text(visitor_operand_before=check_time).strip() for page in read)
         text = "".join(f"\n{page}" if page[:1].islower() else f"\n\n{page}" for page in pages).lstrip()
+    except InputError:
+        raise
     except (FileNotDecryptedError, DependencyError) as error:
         raise InputError(LOCKED) from error
     except Exception as error:  # a damaged file makes the parser fail in any way there is

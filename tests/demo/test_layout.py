@@ -4,21 +4,24 @@ import re
 
 import gradio as gr
 
-from demo.endpoints import Endpoint, pattern_report
+from demo.arriving import Arriving
+from demo.endpoints import Endpoint
 from demo.examples import examples
 from demo.exploring import draw, lay
 from demo.handlers import open_document
-from demo.layout import ENDPOINTS, build
+from demo.layout import build
 from demo.looking import Looking
 from demo.tabs.events import MODEL_QUEUE
 from demo.theme import launch_options, theme
+from seq2seq.tasks import TASKS
 
 
 def test_all_model_events_share_one_queue(engine):
     page = build(engine)
     queued = [event for event in page.fns.values() if event.queue and event.fn is not None]
-    assert len(queued) >= 2 * 3 + len(ENDPOINTS)
-    others = {each.__name__ for each in (open_document, pattern_report, lay, Looking.arrive, Looking.take)}
+    assert len(queued) >= 2 * 3 + len(TASKS)
+    others = {each.__name__ for each in (open_document, lay, Looking.arrive, Looking.take, Arriving.arrive)}
+    others |= {"pattern", "models"}  # endpoints that need no model
     assert {event.concurrency_id for event in queued if event.fn.__name__ not in others} == {MODEL_QUEUE}
 
 
@@ -64,7 +67,7 @@ def test_the_theme_fetches_nothing():
 
 
 def test_each_task_has_examples():
-    for task in ENDPOINTS:
+    for task in TASKS:
         texts = examples(task)
         assert len(texts) >= 4
         assert all(len(text.split()) > 10 for text in texts.values())

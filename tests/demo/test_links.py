@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 
+import gradio as gr
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from demo import explorer_words
+from demo.arriving import TABS, Arriving
+from demo.handlers import Handlers
 from demo.links import LONGEST_IN_LINK, MARKS, WHOLE, KeptTexts, Look, has_text, link_of, read_link
+from demo.setting_fields import AUTOMATIC, FIELDS
 from seq2seq.explain.grain import GRAINS
-from seq2seq.tasks import TASKS, InputError, Written
+from seq2seq.tasks import QUOTED, TASKS, InputError, Written
 from seq2seq.trace import ATTENTION_KINDS, COMBINATIONS
+from tests.demo.stand_in import StandInEngine
 
 places = st.integers(0, 95)
 looks = st.builds(
@@ -84,3 +90,117 @@ def test_a_broken_link_is_refused(name, value):
     query = parameters(link_of(FUSED, Look(), kept)) | {name: value}
     with pytest.raises(InputError, match=explorer_words.BROKEN_LINK[:20]):
         read_link(query, kept)
+
+
+@pytest.fixture
+def arriving(engine) -> Arriving:
+    return Arriving(Handlers(engine), ["fuse", "summarize", "answer", "pattern", "attention", "models"])
+
+
+def opened(arriving: Arriving, query: str) -> tuple[str | None, dict]:
+    """The tab that a page opens with, and what the form shows that it fills in."""
+    told, *shown = arriving.arrive(SimpleNamespace(query_params=parameters(query) if query else {}))
+    forms, start = {}, 0
+    for tab, names in arriving.forms():
+        form = dict(zip(names, shown[start : start + len(names)], strict=True))
+        start += len(names)
+        if form != dict.fromkeys(names, gr.skip()):
+            forms[tab] = {name: value["value"] if isinstance(value, dict) else value for name, value in form.items()}
+    assert start == len(shown)
+    tab = told.get("selected")
+    assert set(forms) <= {tab}, "no other form is touched"
+    return tab, forms.get(tab, {})
+
+
+typed_settings = st.fixed_dictionaries(
+    {field.name: st.just("") | st.integers(max(1, int(field.low)), int(field.high)).map(str) for field in FIELDS}
+)
+
+
+@given(
+    st.sampled_from(TASKS),
+    st.just("") | texts | texts.map(lambda text: 300 * (text + ", ")),
+    st.sampled_from(["stand-in", "stand-in-2"]),
+    st.booleans(),
+    typed_settings,
+)
+def test_a_form_of_writing_is_filled_in_as_it_was(task, text, model, do_sample, typed):
+    arriving = Arriving(Handlers(StandInEngine()), ["fuse", "summarize"])
+    told = "quoted" if task in QUOTED else AUTOMATIC
+    values = (text, model, told, do_sample, *(typed[field.name] for field in FIELDS))
+    tab, form = opened(arriving, arriving.link(task, *values)["query"])
+    assert tab == TABS.get(task, task)
+    assert tuple(form.values()) == (task, *values)
+
+
+def test_a_question_and_a_pattern_are_filled_in(arriving):
+    link = arriving.link("answer", "Who wrote?", "[Ada] wrote. " * 400, "stand-in")
+    assert link["note"] == explorer_words.LINK_WITH_HASH
+    assert link["query"].startswith("task=answer&question=Who+wrote%3F&text_hash=")
+    assert opened(arriving, link["query"]) == (
+        "answer",
+        {"task": "answer", "question": "Who wrote?", "text": "[Ada] wrote. " * 400, "model": "stand-in"},
+    )
+    numbers = (2048, 32, 2, 4, 5, 12, 64, 4096)
+    query = arriving.link("pattern", "reference", *numbers)["query"]
+    tab, form = opened(arriving, query)
+    assert (tab, *form.values()) == ("pattern", "pattern", "reference", *numbers)
+
+
+def test_a_link_has_only_what_was_changed(arriving):
+    usual = arriving.usual("fuse")[2:]
+    assert arriving.link("fuse", "", *usual) == {"query": "task=fuse", "note": ""}
+    link = arriving.link("fuse", "Ada wrote.", *usual)
+    assert link == {"query": "task=fuse&text=Ada+wrote.", "note": explorer_words.LINK_WITH_TEXT}
+    assert arriving.link(*arriving.usual("pattern"))["query"] == "task=pattern"
+
+
+@pytest.mark.parametrize("tab", ["models", "attention"])
+def test_a_tab_without_a_form_is_opened(arriving, tab):
+    assert opened(arriving, f"task={tab}") == (tab, {})
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("task=sing", "This link is not whole"),
+        ("task=%3Cscript%3E", "This link is not whole"),
+        ("task=fuse&text=Ada&model=../../etc", "There is no model called"),
+        ("task=fuse&model=%3Cscript%3Ealert(1)%3C/script%3E", "“&lt;script&gt;"),
+        ("task=fuse&num_beams=99", "Beams must be a whole number"),
+        ("task=summarize&wording=sung", "The wording must be"),
+        ("task=summarize&text_hash=zz", "not on this server any more"),
+        ("task=answer&question_hash=zz", "not on this server any more"),
+        ("task=pattern&plan=mine", "The plan of random blocks"),
+        ("task=pattern&length=1e99", "This link is not whole"),
+        ("task=pattern&length=999999", "Length must be"),
+    ],
+)
+def test_a_hostile_link_leaves_the_page_as_it_is_and_says_so(arriving, monkeypatch, query, says):
+    said = []
+    monkeypatch.setattr(gr, "Warning", said.append)
+    assert opened(arriving, query) == (None, {})
+    [warning] = said
+    assert says in warning
+    assert "<" not in warning
+
+
+def test_a_link_cannot_choose_what_the_form_does_not_show(arriving):
+    assert opened(arriving, "task=fuse&text=Ada&wording=quoted")[1]["wording"] == AUTOMATIC
+
+
+@pytest.mark.parametrize("query", ["", "__theme=dark", "text=Ada", "task=fuse&output=5"])
+def test_other_links_fill_in_no_form(arriving, query):
+    assert opened(arriving, query) == (None, {})
+
+
+def test_a_host_without_a_task_has_no_links_to_it(engine, monkeypatch):
+    said = []
+    monkeypatch.setattr(gr, "Warning", said.append)
+    assert opened(Arriving(Handlers(engine), ["fuse", "models"]), "task=answer&question=Who")[0] is None
+    assert len(said) == 1
+
+
+def test_settings_that_cannot_be_are_refused_before_there_is_a_link(arriving):
+    with pytest.raises(gr.Error, match="Beams must be"):
+        arriving.link("fuse", "Ada", "stand-in", AUTOMATIC, False, "many", *[""] * (len(FIELDS) - 1))

@@ -11,9 +11,9 @@ from gradio_client import Client
 from demo import wording
 from demo.examples import examples
 from demo.handlers import Handlers, selected, telling_layer
-from demo.layout import ENDPOINTS
 from demo.setting_fields import FIELDS
 from seq2seq.engine import Engine, EngineSettings, View
+from seq2seq.tasks import TASKS
 from seq2seq.trace import AttentionRecord
 from tests.serving import serve
 
@@ -35,7 +35,7 @@ def fusion(engine: Engine, text: str) -> AttentionRecord:
     return engine.attention(generated.written("fuse"), View("cross", layer))
 
 
-@pytest.mark.parametrize("task", ENDPOINTS)
+@pytest.mark.parametrize("task", TASKS)
 def test_an_endpoint_streams_what_the_engine_writes(client, engine, task):
     text = next(iter(examples(task).values()))
     written = {"wording": "own"} if task == "summarize" else {}  # a quote is there at once

@@ -1,0 +1,40 @@
+"""A form that can be linked to: a button that asks for the link, and the link; and the page that is opened by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.components import Component
+
+from demo import wording
+from demo.arriving import Arriving
+from demo.tabs.events import FORM_EVENT, PAGE_EVENT
+from demo.tabs.widgets import link_view
+
+NO_LINK = "() => ({})"
+
+
+@dataclass(frozen=True)
+class LinkedForm:
+    values: Sequence[Component]  # in the order of `demo.arriving.FORMS`
+    button: gr.Button
+    link: gr.HTML
+
+
+def linked_form(values: Sequence[Component]) -> LinkedForm:
+    """Below the widgets of a form, the way to a link that fills them in."""
+    with gr.Row():
+        button = gr.Button(wording.LINK_LABEL, size="sm", scale=0)
+    return LinkedForm(values, button, link_view())
+
+
+def wire_links(page: gr.Blocks, tabs: gr.Tabs, forms: Sequence[LinkedForm], arriving: Arriving) -> None:
+    """`forms` are those of the page's tabs, in the order of `demo.arriving.FORMS`."""
+    for form in forms:
+        form.button.click(arriving.link, list(form.values), form.link, **PAGE_EVENT)
+        changes = [value.change for value in form.values if not isinstance(value, gr.State)]
+        gr.on(changes, None, None, form.link, js=NO_LINK, trigger_mode="always_last", **PAGE_EVENT)
+    filled = [value for form in forms for value in form.values]
+    page.load(arriving.arrive, None, [tabs, *filled], **FORM_EVENT)

@@ -1,0 +1,82 @@
+"""The endpoints as tools for assistants, by the Model Context Protocol (MCP).
+
+Gradio lists them. A call asks the endpoint on this very server, as any program would, so that it is let in, queued,
+counted and cancelled as any other; the door has noted on whose behalf.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+import httpx
+
+from demo import wording
+
+NOT_INSTALLED = 'GLOSS_MCP asks for tools, which this installation cannot offer. Try: pip install "gradio[mcp]"'
+MESSAGES = "/gradio_api/mcp"  # where they are posted, or below
+ON_BEHALF = "x-gloss-on-behalf-of"  # header of what a tool asks of this server: the door's secret, and who called
+PASSED_ON = (ON_BEHALF, "x-ip-token")  # the second is by whose account a Space borrows a GPU
+API = "/gradio_api/call"
+
+
+class NotDone(Exception):
+    """Why a call has no result, as the assistant is told."""
+
+
+def answer_calls(page: gr.Blocks) -> None:
+    """In Gradio's place, which asks from a few threads that wait for each other: many calls would wait for ever."""
+    offered = page.mcp_server_obj
+    server = offered.mcp_server
+
+    @server.call_tool()
+    async def call(name: str, arguments: dict[str, Any]) -> list:
+        endpoint = offered.tool_to_endpoint.get(name)
+        if endpoint is None:
+            raise NotDone(wording.no_such_tool(name, offered.tool_to_endpoint))
+        known = {each["parameter_name"] for each in offered.api_info["named_endpoints"][endpoint]["parameters"]}
+        if unknown := arguments.keys() - known:
+            raise NotDone(wording.no_such_parameter(min(unknown), sorted(known)))
+        context = server.request_context
+        headers = {each: context.request.headers[each] for each in PASSED_ON if each in context.request.headers}
+        token = context.meta and context.meta.progressToken
+        last, count = None, 0
+        async for result in results(page.local_url, endpoint, arguments, headers):
+            last, count = result, count + 1
+            if token is not None:
+                await context.session.send_progress_notification(token, count, related_request_id=context.request_id)
+        text = last if isinstance(last, str) else json.dumps(last, ensure_ascii=False)
+        return [offered.types.TextContent(type="text", text=text)]
+
+
+async def results(
+    address: str, endpoint: str, arguments: dict[str, Any], headers: dict[str, str]
+) -> AsyncIterator[Any]:
+    """What an endpoint streams; whoever closes this cancels it.
+
+    Raises: NotDone.
+    """
+    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=None) as client:
+        joined = await client.post(f"{API}/v2{endpoint}", json=arguments)
+        answer = joined.json()
+        if joined.is_error:
+            raise NotDone(answer["detail"])
+        async with client.stream("GET", f"{API}{endpoint}/{answer['event_id']}") as stream:
+            async for event, data in events(stream.aiter_lines()):
+                if event == "error":
+                    raise NotDone((data or {}).get("error") or wording.APOLOGY)
+                if event in ("generating", "complete") and data:
+                    yield data[0]
+
+
+async def events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, Any]]:
+    """The server-sent events of a stream."""
+    event = ""
+    async for line in lines:
+        name, _, value = line.partition(": ")
+        if name == "event":
+            event = value
+        elif name == "data":
+            yield event, json.loads(value)
