@@ -15,7 +15,7 @@ import pytest
 import torch
 from huggingface_hub import constants, file_download
 
-from seq2seq.checkpoints import hub as files_of_hub
+from seq2seq.checkpoints import downloads
 from seq2seq.checkpoints.errors import CheckpointError, DamagedError, DiskFullError
 from seq2seq.checkpoints.hub import find_file
 from seq2seq.engine import Engine, EngineSettings
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 DOWNLOAD = """
 import os, time
 from huggingface_hub import constants
-from seq2seq.checkpoints import hub
+from seq2seq.checkpoints import downloads, hub
 from seq2seq.checkpoints.progress import CountingBar
 
 class Bar(CountingBar):
@@ -43,7 +43,7 @@ class Bar(CountingBar):
         return super().update(n)
 
 constants.DOWNLOAD_CHUNK_SIZE = 10_000
-hub.CountingBar = Bar
+downloads.CountingBar = Bar
 print(hub.find_file({name!r}, "model.safetensors", revision="refs/pr/1"))
 """
 
@@ -116,7 +116,7 @@ def only_embedded(engine: Engine) -> bool:
 def test_what_does_not_fit_is_not_begun_and_fits_once_there_is_room(start, hub, cache, folders, monkeypatch):
     engine = start()
     with monkeypatch.context() as patched:
-        patched.setattr(files_of_hub.shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000))
+        patched.setattr(downloads.shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000))
         with pytest.raises(
             DiskFullError, match=rf"model\.safetensors of '{DISCOFUSE}'.* needs 0\.\d MB, and 0\.1 MB are free in "
         ) as told:
@@ -290,7 +290,7 @@ def test_what_is_damaged_on_the_hub_itself_is_downloaded_once(start, hub):
 def test_a_damaged_file_that_finds_no_room_is_told_so(start, hub, cache, monkeypatch):
     load(start(), BBC)
     cut(cached(cache, BBC, "model.safetensors"))
-    monkeypatch.setattr(files_of_hub.shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000))
+    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000))
     with pytest.raises(DiskFullError, match=r"needs 0\.\d MB"):
         load(start(), BBC)
 
