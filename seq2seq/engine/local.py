@@ -320,6 +320,9 @@ def read_card(name: str, path: str) -> ModelCard:
 
 
 def card_of(published: Published) -> ModelCard:
+    """Raises: CheckpointError for one that does none of the tasks."""
+    if not published.parameters:
+        raise CheckpointError(f"{published.hub_id} does nothing that is asked for here. {published.about}")
     return ModelCard(
         name=published.hub_id,
         title=published.title,

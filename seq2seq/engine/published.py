@@ -1,9 +1,8 @@
 """Checkpoints on the Hugging Face Hub that do what the tasks are, and what is known of them before any is fetched.
 
 Their shapes, sizes, licences and ways with a text are as their repositories and cards have them; scores are the
-papers': Rothe et al. 2020 (1907.12461), Zaheer et al. 2020 (2007.14062). Two kinds of these families are left out:
-google/bert2bert_L-24_wmt_* translate, which is no task here, and google/bert_for_seq_generation_L-24_bbc_encoder is an
-encoder alone, which writes nothing.
+papers': Rothe et al. 2020 (1907.12461), Zaheer et al. 2020 (2007.14062). Those that do none of the tasks are known for
+what they are, and are not offered.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from seq2seq.tasks import Skill
 class Published:
     hub_id: str
     title: str
-    parameters: Mapping[Skill, Mapping[str, Any]]  # task_specific_params, which their config.json lack
+    parameters: Mapping[Skill, Mapping[str, Any]]  # task_specific_params, which their config.json lack; none: no task
     num_layers: int  # of the decoder; 0 where there is none
     num_heads: int
     num_encoder_layers: int
@@ -32,9 +31,15 @@ class Published:
 
 LARGE = {"num_layers": 24, "num_heads": 16, "num_encoder_layers": 24, "max_source_tokens": 512}
 SHARED = {**LARGE, "num_bytes": 1_820_000_000}  # both stacks are one
+UNTIED = {**LARGE, "num_bytes": 3_090_000_000}
 LONG = {"num_layers": 16, "num_heads": 16, "num_encoder_layers": 16, "max_source_tokens": 4096}
 BIGBIRD = {**LONG, "num_bytes": 2_310_000_000}
 BEAMS = {"num_beams": 5, "length_penalty": 0.8, "max_length": 256}
+
+TRANSLATES = (
+    "In Python: EncoderDecoderModel.from_pretrained, with a tokenizer whose pad_token, eos_token and bos_token are "
+    "<pad>, </s> and <s>, and add_special_tokens=False."
+)
 
 PUBLISHED: dict[str, Published] = {
     each.hub_id: each
@@ -123,5 +128,28 @@ PUBLISHED: dict[str, Published] = {
             num_bytes=527_000_000,
             about="Answers trivia from Wikipedia's articles, and always finds something: it never learnt to decline.",
         ),
+        Published(
+            "google/bert2bert_L-24_wmt_en_de",
+            "BERT large, English to German",
+            {},
+            **UNTIED,
+            about=f"Translates English into German. {TRANSLATES}",
+        ),
+        Published(
+            "google/bert2bert_L-24_wmt_de_en",
+            "BERT large, German to English",
+            {},
+            **UNTIED,
+            about=f"Translates German into English. {TRANSLATES}",
+        ),
+        Published(
+            "google/bert_for_seq_generation_L-24_bbc_encoder",
+            "BertGeneration large, the BBC's encoder",
+            {},
+            **{**LARGE, "num_layers": 0},
+            num_bytes=1_420_000_000,
+            about="Reads and writes nothing: half of a model. In Python: BertGenerationEncoder.from_pretrained.",
+        ),
     )
 }
+OFFERED = tuple(name for name, known in PUBLISHED.items() if known.parameters)

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from seq2seq.engine.published import PUBLISHED
+from seq2seq.engine.published import OFFERED, PUBLISHED
 
 EMBEDDED_MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
 
@@ -32,7 +32,7 @@ class EngineSettings(BaseSettings):
     @classmethod
     def _as_ids(cls, wanted: Literal["all"] | tuple[str, ...]) -> tuple[str, ...]:
         if wanted == "all":
-            return tuple(PUBLISHED)
+            return OFFERED
         unknown = [name for name in wanted if name not in PUBLISHED]
         if unknown:
             raise ValueError(

@@ -13,7 +13,7 @@ from demo.looking import Looking
 from demo.model_cards import facts, models_of, overview, section
 from demo.setting_fields import FIELDS
 from seq2seq.engine import Engine, EngineSettings, Loading
-from seq2seq.engine.published import PUBLISHED
+from seq2seq.engine.published import OFFERED
 from tests.demo.stand_in import StandInEngine
 from tests.demo.test_pattern import form
 
@@ -90,7 +90,7 @@ def test_the_page_is_built_without_the_hub_and_offers_each_with_its_cost(offerin
 
 def test_each_has_a_card_that_says_what_is_known(offering):
     models = {model.about.name: model for model in models_of(offering)}
-    assert set(PUBLISHED) < set(models)
+    assert set(OFFERED) < set(models)
     assert list(facts(models[DISCOFUSE]).values()) == ["Fuse", "nothing", "512 tokens", "1,820 MB", "apache-2.0"]
     card = section(models[DISCOFUSE])
     assert "SARI 90.3" in card

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.engine import Engine, EngineSettings, Loading, loading
-from seq2seq.engine.published import PUBLISHED
+from seq2seq.engine.published import OFFERED, PUBLISHED
 from seq2seq.models import (
     BertConfig,
     BertGenerationConfig,
+    BertGenerationEncoder,
     BigBirdConfig,
     BigBirdForQuestionAnswering,
     BigBirdPegasusConfig,
@@ -102,6 +103,14 @@ def shared_pair(folder: Path, spiece: Path) -> PreTrainedModel:
     return model
 
 
+def encoder_alone(folder: Path, spiece: Path) -> PreTrainedModel:
+    config = BertGenerationConfig(**STACK, vocab_size=pieces_in(spiece), architectures=["BertGenerationEncoder"])
+    model = BertGenerationEncoder(config)
+    pickled(model, folder)
+    (folder / "spiece.model").write_bytes(spiece.read_bytes())
+    return model
+
+
 def untied_pair(folder: Path) -> PreTrainedModel:
     """BERT in two stacks of their own: config.json, vocab.txt, a pickle."""
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -177,6 +186,8 @@ def checkpoints(tmp_path_factory, spiece, pegasus, bigbird) -> dict[str, tuple[P
             made[name] = folder, shared_pair(folder, spiece)
         elif "bert2bert" in name:
             made[name] = folder, untied_pair(folder)
+        elif "encoder" in name:
+            made[name] = folder, encoder_alone(folder, spiece)
         elif "pegasus" in name:
             made[name] = folder, long_pair(folder, pegasus)
         else:
@@ -216,7 +227,7 @@ def same(model: PreTrainedModel, other: PreTrainedModel) -> bool:
 
 def test_nothing_is_asked_of_the_hub_before_a_model_is_used(engine, hub):
     engine.load_defaults()
-    assert {card.name for card in engine.encoders()} == set(PUBLISHED)
+    assert {card.name for card in engine.encoders()} == set(OFFERED)
     assert hub.num_requests == 0
     card = engine.card("fuse")
     assert (card.name, card.num_layers, card.num_heads, card.max_source_tokens) == (DISCOFUSE, 24, 16, 512)
@@ -231,14 +242,26 @@ def test_none_is_offered_unasked():
 
 def test_a_host_names_some_or_all(monkeypatch):
     monkeypatch.setenv("GLOSS_PUBLISHED", "all")
-    assert EngineSettings().published == tuple(PUBLISHED)
+    assert EngineSettings().published == OFFERED
     monkeypatch.setenv("GLOSS_PUBLISHED", json.dumps([WIKISPLIT]))
     assert EngineSettings().published == (WIKISPLIT,)
     with pytest.raises(ValueError, match="owner/model: not known here.*extra_models.*discofuse"):
         EngineSettings(published=("owner/model",))
 
 
-@pytest.mark.parametrize("name", [name for name, each in PUBLISHED.items() if "answer" not in each.parameters])
+@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(OFFERED)))
+def test_one_that_does_no_task_is_for_python_alone(hub, checkpoints, tmp_path, name, caplog):
+    engine = Engine(EngineSettings(models=tmp_path / "none", published=(name,)))
+    assert engine.encoders() == ()
+    assert f"{name} is left out" in caplog.text
+    assert "In Python: " in caplog.text
+    with pytest.raises(CheckpointError, match="does nothing that is asked for here"):
+        engine.card("fuse", name)
+    model = checkpoints[name][1]
+    assert same(type(model).from_pretrained(name), model)
+
+
+@pytest.mark.parametrize("name", [name for name in OFFERED if "answer" not in PUBLISHED[name].parameters])
 def test_each_that_writes_is_fetched_and_sent_the_text_as_it_was_taught(engine, hub, checkpoints, name):
     [task] = engine.card(*PUBLISHED[name].parameters, name).tasks
     *_, result = engine.run(task, TEXT, name)

@@ -1,0 +1,99 @@
+"""One file of the Hub in the cache: downloaded if it fits on the disk, and anew if it is cut short or damaged there.
+
+Downloads and their cache are huggingface_hub's.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub.errors import HFValidationError, HTTPError
+from huggingface_hub.file_download import repo_folder_name
+
+from seq2seq.checkpoints.errors import DiskFullError
+from seq2seq.checkpoints.progress import CountingBar
+
+_IN_CACHE = re.compile(r"(?P<cache>.+)/models--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)/(?P<filename>.+)")
+
+
+def fetched(name: str, filename: str, **options: Any) -> Path:
+    """The file in the cache, of the size that the Hub tells where it can be asked: one of another is replaced."""
+    known = hf_hub_download(name, filename, dry_run=True, **options)
+    path, size = Path(known.local_path), known.file_size
+    for anew in (False, True):
+        if path.is_file() and size in (None, path.stat().st_size):
+            break
+        download(name, filename, size or 0, force_download=anew, **options)
+    return path
+
+
+def download(name: str, filename: str, num_bytes: int, **options: Any) -> None:
+    cache = Path(options["cache_dir"] or constants.HF_HUB_CACHE)
+    _remove_remains(cache, name)
+    if num_bytes > _free_bytes(cache):
+        raise _disk_full(name, filename, num_bytes, cache)
+    try:
+        hf_hub_download(name, filename, tqdm_class=CountingBar, **options)
+    except (OSError, RuntimeError) as error:
+        if not _is_disk_full(error):
+            raise
+        raise _disk_full(name, filename, num_bytes, cache) from error
+
+
+def _remove_remains(cache: Path, name: str) -> None:
+    """Of downloads whose process was killed: huggingface_hub begins each under a name of its own, and takes up none."""
+    folder = repo_folder_name(repo_id=name, repo_type="model")
+    for path in (cache / folder / "blobs").glob("*.????????.incomplete"):
+        lock = cache / ".locks" / folder / f"{path.name.split('.')[0]}.lock"
+        with suppress(Timeout, NotImplementedError, OSError), FileLock(lock, timeout=0):  # nobody downloads it
+            path.unlink(missing_ok=True)
+
+
+def _free_bytes(folder: Path) -> int:
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    return shutil.disk_usage(there).free
+
+
+def _is_disk_full(error: OSError | RuntimeError) -> bool:
+    """hf_xet tells it in words."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
+
+
+def _disk_full(name: str, filename: str, num_bytes: int, cache: Path) -> DiskFullError:
+    return DiskFullError(
+        f"{filename} of {name!r} does not fit on the disk: it needs {num_bytes / 1e6:,.1f} MB, and "
+        f"{_free_bytes(cache) / 1e6:,.1f} MB are free in {cache}. Make room there, or set HF_HUB_CACHE to a folder "
+        "on a larger disk; then try again."
+    )
+
+
+def is_mended(path: Path) -> bool:
+    """Whether a damaged file could be replaced: not one of a folder's, nor one that is damaged on the Hub itself."""
+    place = _IN_CACHE.fullmatch(path.absolute().as_posix())
+    if place is None or _is_as_published(path):
+        return False
+    name = place["name"].replace("--", "/")  # which an id on the Hub does not have in it
+    options = {"revision": place["revision"], "cache_dir": place["cache"], "force_download": True}
+    try:
+        known = get_hf_file_metadata(hf_hub_url(name, place["filename"], revision=place["revision"]))
+        download(name, place["filename"], known.size or 0, **options)
+    except (HTTPError, OSError, HFValidationError, RuntimeError):
+        return False
+    return True
+
+
+def _is_as_published(path: Path) -> bool:
+    """Whether it is what its name in the cache says: there, large files are called after their SHA-256."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(2**20):
+            digest.update(piece)
+    return digest.hexdigest() == path.resolve().name
