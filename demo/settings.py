@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class PageSettings(BaseSettings):
     """How many visitors are served at once, what each may ask for, and what the host is told of it."""
 
-    model_config = SettingsConfigDict(env_prefix="GLOSS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="GLOSS_", env_file=".env", extra="ignore", frozen=True)
 
     concurrency: int = Field(16, ge=1, description="requests that run at the same time, step by step together")
     max_waiting: int = Field(64, ge=1, description="requests that may wait before newcomers are turned away")

@@ -14,7 +14,7 @@ EMBEDDED_MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
 
 
 class EngineSettings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="GLOSS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="GLOSS_", env_file=".env", extra="ignore", frozen=True)
 
     engine: Literal["local", "ray"] = "local"  # ray: on the cluster that runs engine/ray_serve.py
     models: Path = EMBEDDED_MODELS  # a folder of checkpoint folders

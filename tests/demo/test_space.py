@@ -13,6 +13,7 @@ from huggingface_hub import SpaceCard, SpaceCardData, SpaceHardware
 from packaging.requirements import Requirement
 
 from demo.space import PARTS, main, pack
+from seq2seq.engine import EngineSettings
 
 ROOT = Path(__file__).parents[2]
 LARGEST_FILE = 10_000_000  # bytes; above, the Hub wants special storage
@@ -113,3 +114,18 @@ def test_for_zero_gpu_it_keeps_to_what_is_offered_there(tmp_path, capsys):
     offered = requirements(tmp_path / "space" / "requirements.txt")["torch"].specifier
     assert all(release in offered for release in ZERO_GPU_TORCHES)
     assert "2.12.0" not in offered
+
+
+def test_published_checkpoints_are_put_beside_it_and_offered(tmp_path, monkeypatch, capsys):
+    gigaword, arxiv = "google/roberta2roberta_L-24_gigaword", "google/bigbird-pegasus-large-arxiv"
+    main([str(tmp_path / "space"), "--published", gigaword, arxiv])
+    assert SpaceCard.load(tmp_path / "space" / "README.md").data.preload_from_hub == [
+        f"{gigaword} config.json,pytorch_model.bin",
+        f"{arxiv} config.json,model.safetensors refs/pr/13",
+    ]
+    monkeypatch.chdir(tmp_path / "space")
+    assert EngineSettings().published == (gigaword, arxiv)
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "other"), "--published", "nobody/nothing"])
+    assert "invalid choice: 'nobody/nothing'" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
