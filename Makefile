@@ -15,7 +15,7 @@ demo: $(VENV)/app
 	$(BIN)/python app.py
 
 test: $(VENV)/dev $(VENV)/browser lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -5,7 +5,6 @@ programs on a page of this machine.
 from __future__ import annotations
 
 import ast
-import asyncio
 import io
 import json
 import re
@@ -22,6 +21,7 @@ from mcp.client.streamable_http import streamablehttp_client
 from demo.settings import PageSettings
 from seq2seq.__main__ import main
 from seq2seq.engine import Engine
+from tests.aside import awaited
 from tests.documents import pdf, word_file
 from tests.serving import serving
 
@@ -135,7 +135,7 @@ def test_from_a_program_and_as_tools(capsys):
     with serving(Engine(), PageSettings(mcp=True)) as (_, address):
         fused, answer, weights, names = values_of(program.replace(ADDRESS, address), {})
         url = json.loads(tools.replace(ADDRESS, address))["mcpServers"]["gloss"]["url"]
-        offered = asyncio.run(tool_names(url))
+        offered = awaited(tool_names(url))
     assert "Oslo" in fused
     assert answer == "Anna Lind"
     assert sum(weights[0][0]) == pytest.approx(1, abs=1e-3)

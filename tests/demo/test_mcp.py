@@ -21,6 +21,7 @@ from demo.serving import Server
 from demo.settings import PageSettings
 from demo.tools import NOT_INSTALLED
 from seq2seq.engine import Engine
+from tests.aside import awaited
 from tests.demo.stand_in import OUTPUTS, StandInEngine
 from tests.demo.test_endpoints import stands_still
 from tests.demo.test_serving import metrics, until
@@ -45,7 +46,7 @@ def asked(address: str, ask: Ask, headers: dict[str, str] | None = None, transpo
             await session.initialize()
             return await ask(session)
 
-    return asyncio.run(session())
+    return awaited(session())
 
 
 def called(address: str, name: str, how: dict[str, str] | None = None, **given: Any) -> CallToolResult:

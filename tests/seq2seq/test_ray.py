@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import runpy
@@ -33,6 +32,7 @@ from seq2seq.engine.ray_serve import Cluster, Replica, join
 from seq2seq.engine.settings import EMBEDDED_MODELS
 from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.tasks import GenerationSettings, InputError
+from tests.aside import awaited
 from tests.demo.stand_in import StandInEngine
 from tests.process import free_port, started
 
@@ -118,7 +118,7 @@ def test_a_replica_that_has_nothing_new_gives_signs_of_life(monkeypatch):
     async def heard() -> list[tuple]:
         return [new async for new in replica.outcomes("run", ("fuse", "echo me"), {})]
 
-    new = asyncio.run(heard())
+    new = awaited(heard())
     assert [len(each) for each in new] == [0, 0, 1] * 2
     assert new[-1][0].finished
 
@@ -131,7 +131,7 @@ def test_a_run_that_is_given_up_ends_with_its_step():
         await anext(heard)
         await heard.aclose()
 
-    asyncio.run(give_up_after_one())
+    awaited(give_up_after_one())
     time.sleep(0.5)
     assert replica._engine.steps <= 2
 

@@ -1,0 +1,9 @@
+"""Files that take a minute or more begin first, so that no process is left with one when the others are done."""
+
+from __future__ import annotations
+
+FIRST = ("test_space", "test_random_inputs", "test_ray", "browser", "test_full_size")
+
+
+def pytest_collection_modifyitems(items: list) -> None:
+    items.sort(key=lambda item: not any(name in item.nodeid for name in FIRST))
