@@ -8,14 +8,19 @@ MODELS ?= assets/models
 MODEL ?= $(MODELS)/gloss-fusion
 TRAIN = $(BIN)/python -m seq2seq.training
 PACK = $(TRAIN).pack
+# Many tests wait for a page, so there are more processes than the smallest machine has cores.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test bench train train-fusion train-small train-summary train-pegasus train-qa eval lint clean
+.PHONY: demo test coverage bench train train-fusion train-small train-summary train-pegasus train-qa eval lint clean
 
 demo: $(VENV)/app
 	$(BIN)/python app.py
 
 test: $(VENV)/dev $(VENV)/browser lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(PYTEST)
+
+coverage: $(VENV)/dev $(VENV)/browser
+	$(PYTEST) --cov --cov-report=term
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

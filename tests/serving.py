@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from demo.serving import Server
 from demo.settings import PageSettings
 from seq2seq.engine import Engine
+from tests.process import free_port
 
 
 @contextmanager
@@ -22,6 +23,6 @@ def serving(engine: Engine, settings: PageSettings) -> Iterator[tuple[Server, st
     """The same with other settings, and the server."""
     server = Server(engine, settings)
     try:
-        yield server, server.launch(quiet=True, inbrowser=False)
+        yield server, server.launch(quiet=True, inbrowser=False, server_port=free_port())
     finally:
         server.demo.close()

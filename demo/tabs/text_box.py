@@ -15,6 +15,7 @@ from seq2seq.tasks.documents import SUFFIXES
 
 NUM_LINES = 7
 FILLED = "() => { document.dispatchEvent(new Event('gloss:filled')) }"  # for assets/js/page.js
+LET_PRESS = "() => ({ __type__: 'update', interactive: true })"
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,11 @@ def run_buttons(label: str) -> list[gr.Button]:
 
 
 def let_cancel(started: gr.events.Dependency, cancel: gr.Button) -> None:
-    """To be called when what Cancel stops follows `started` already: a press before that would stop nothing."""
-    started.then(lambda: gr.update(interactive=True), None, cancel, **PAGE_EVENT)
+    """To be called when what Cancel stops follows `started` already: a press before that would stop nothing.
+
+    Done by the page itself, as the answer of a server might come when the run is over.
+    """
+    started.then(None, None, cancel, js=LET_PRESS, **PAGE_EVENT)
 
 
 def example_buttons(

@@ -164,9 +164,10 @@ def test_an_error_holds_no_run(engine, steps, monkeypatch):
 
     monkeypatch.setattr(batching, "next_logits", broken)
     with without_garbage_collection():
+        before = {id(each) for each in gc.get_objects()}
         for _ in range(2):
             with suppress(RuntimeError):
                 written(engine, TEXTS[0])
         assert steps
         assert alive(steps) == 0
-        assert not [each for each in gc.get_objects() if isinstance(each, Asked)]
+        assert not [each for each in gc.get_objects() if isinstance(each, Asked) and id(each) not in before]
