@@ -13,7 +13,8 @@ from demo.arriving import Arriving
 from demo.tabs.events import FORM_EVENT, PAGE_EVENT
 from demo.tabs.widgets import link_view
 
-NO_LINK = "() => ({})"
+ASKED = "(...values) => { window.glossLinked = JSON.stringify(values); return values; }"
+WHILE_IT_IS_SO = "(link, ...values) => (JSON.stringify(values) === window.glossLinked ? link : {})"
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ def linked_form(values: Sequence[Component]) -> LinkedForm:
 def wire_links(page: gr.Blocks, tabs: gr.Tabs, forms: Sequence[LinkedForm], arriving: Arriving) -> None:
     """`forms` are those of the page's tabs, in the order of `demo.arriving.FORMS`."""
     for form in forms:
-        form.button.click(arriving.link, list(form.values), form.link, **PAGE_EVENT)
+        form.button.click(arriving.link, list(form.values), form.link, js=ASKED, **PAGE_EVENT)
         changes = [value.change for value in form.values if not isinstance(value, gr.State)]
-        gr.on(changes, None, None, form.link, js=NO_LINK, trigger_mode="always_last", **PAGE_EVENT)
+        inputs = [form.link, *form.values]  # a change may be told after the click that came after it
+        gr.on(changes, None, inputs, form.link, js=WHILE_IT_IS_SO, trigger_mode="multiple", **PAGE_EVENT)
     filled = [value for form in forms for value in form.values]
     page.load(arriving.arrive, None, [tabs, *filled], **FORM_EVENT)
