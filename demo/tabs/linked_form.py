@@ -37,6 +37,6 @@ def wire_links(page: gr.Blocks, tabs: gr.Tabs, forms: Sequence[LinkedForm], arri
         form.button.click(arriving.link, list(form.values), form.link, js=ASKED, **PAGE_EVENT)
         changes = [value.change for value in form.values if not isinstance(value, gr.State)]
         inputs = [form.link, *form.values]  # a change may be told after the click that came after it
-        gr.on(changes, None, inputs, form.link, js=WHILE_IT_IS_SO, trigger_mode="multiple", **PAGE_EVENT)
+        gr.on(changes, None, inputs, form.link, js=WHILE_IT_IS_SO, trigger_mode="always_last", **PAGE_EVENT)
     filled = [value for form in forms for value in form.values]
     page.load(arriving.arrive, None, [tabs, *filled], **FORM_EVENT)
