@@ -13,13 +13,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.errors import HFValidationError, HTTPError
 from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils import WeakFileLock
 
 from seq2seq.checkpoints.errors import DiskFullError
 from seq2seq.checkpoints.progress import CountingBar
+
+SECONDS_TO_LOCK = 0.1  # what nobody has locked
 
 _IN_CACHE = re.compile(r"(?P<cache>.+)/models--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)/(?P<filename>.+)")
 
@@ -49,11 +52,14 @@ def download(name: str, filename: str, num_bytes: int, **options: Any) -> None:
 
 
 def _remove_remains(cache: Path, name: str) -> None:
-    """Of downloads whose process was killed: huggingface_hub begins each under a name of its own, and takes up none."""
+    """Of downloads whose process was killed: huggingface_hub begins each under a name of its own, and takes up none.
+
+    One that somebody is downloading is locked, and stays.
+    """
     folder = repo_folder_name(repo_id=name, repo_type="model")
     for path in (cache / folder / "blobs").glob("*.????????.incomplete"):
         lock = cache / ".locks" / folder / f"{path.name.split('.')[0]}.lock"
-        with suppress(Timeout, NotImplementedError, OSError), FileLock(lock, timeout=0):  # nobody downloads it
+        with suppress(Timeout, OSError), WeakFileLock(lock, timeout=SECONDS_TO_LOCK):
             path.unlink(missing_ok=True)
 
 

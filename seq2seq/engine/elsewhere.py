@@ -6,6 +6,7 @@ What goes there and comes back is pickled: texts, settings and records, never a 
 from __future__ import annotations
 
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def outcomes(engine: Engine, name: str, args: tuple, kwargs: dict) -> Iterator:
         yield Failed(RuntimeError(traceback.format_exc()))
 
 
-class Elsewhere:
+class Elsewhere(ABC):
     """Stands for an engine. A subclass says what one in another process is asked, and how; the rest is asked here."""
 
     asked_there: Collection[str]
@@ -61,9 +62,9 @@ class Elsewhere:
     def __init__(self, here: Engine):
         self._here = here
 
+    @abstractmethod
     def _ask(self, name: str, args: tuple, kwargs: dict) -> Iterator:
         """The `outcomes` there."""
-        raise NotImplementedError
 
     def __getattr__(self, name: str) -> Any:
         if name not in self.asked_there:
