@@ -61,7 +61,7 @@ class Seen:
 
 def begin_look(task: Task) -> tuple:
     """Look was pressed: the buttons, an empty result, nothing to take apart, and no pictures of what was."""
-    return *buttons(running=True), result(task, running=True), None, gr.update(visible=False)
+    return *buttons(running=True), result(task, running=True), None, gr.update(visible="hidden")
 
 
 def begin_why() -> tuple:
@@ -228,7 +228,7 @@ class Looking:
         Of the map's form, the values of Look in order, but for those that need no choices.
         """
         if explored is None:
-            return gr.update(visible=False), *[gr.skip()] * 16
+            return gr.update(visible="hidden"), *[gr.skip()] * 16
         with in_plain_words():
             look = explored.look
             layers, heads, seen = self.see(explored, look.kind, look.layer, look.grain, look.part)

@@ -67,7 +67,7 @@ def attention_tab(
     with gr.Tab(words.TAB, id="attention"):
         ask = ask_panel(looking)
         with (
-            gr.Column(visible=False, elem_classes="attention") as frame,
+            gr.Column(visible="hidden", elem_classes="attention") as frame,  # in the page, to be drawn into sooner
             gr.Tabs(elem_classes="explorer", overflow_behavior="wrap") as inner,
         ):
             with gr.Tab(words.MAP_TAB, id="map"):
@@ -100,8 +100,8 @@ def attention_tab(
         wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
         filled = [frame, *shown.form, shown.seen, grid, grid_kind]
         filled += [asked.stretch, asked.view, muting.layers, muting.heads, tree]
-        ask.explored.change(looking.open, ask.explored, filled, show_progress_on=shown.views, **FOLLOWING)
-        ask.explored.change(looking.confidence, ask.explored, sure, **FOLLOWING)
+        opened = ask.explored.change(looking.open, ask.explored, filled, show_progress_on=shown.views, **FOLLOWING)
+        opened.then(looking.confidence, ask.explored, sure, show_progress="minimal", **MODEL_EVENT)
         _wire_why(ask, asked, looking)
         gone_on = sure.submit(
             stoppable(looking.go_on), ask.explored, [ask.result, ask.explored], show_progress="minimal",

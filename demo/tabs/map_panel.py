@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import gradio as gr
+import plotly.graph_objects as go
 from gradio.components import Component
 
 from demo import explorer_words as words
@@ -56,7 +57,8 @@ def map_panel() -> MapPanel:
     note = gr.Markdown(elem_classes="map-note")
     tokens = token_view()
     with gr.Accordion(wording.HEATMAP_TITLE, open=True):
-        picture = gr.Plot(show_label=False, container=False, elem_classes="heatmap")
+        # An empty one has the page fetch Plotly (4.6 MB) before there is anything to draw.
+        picture = gr.Plot(go.Figure(), show_label=False, container=False, elem_classes="heatmap")
     with gr.Accordion(wording.TABLE_TITLE, open=False):
         table = gr.HTML(apply_default_css=False, js_on_load=None)
     with gr.Row(elem_classes="exports"):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from seq2seq.tasks import Writer
 
 
-PAIRS_KEPT = 8  # of 4,096 tokens at width 384, 6 MB each in float32
+PAIRS_KEPT = 8
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -66,7 +66,7 @@ class Explains:
 
     @cached_property
     def _pair_of(self) -> Callable[[Writer, Written], Pair]:
-        """Remembers the last pairs with their encoded sources: one look follows another."""
+        """Remembers the last pairs: one look follows another."""
         return lru_cache(PAIRS_KEPT)(pair_of)
 
     def forget(self) -> None:

@@ -93,12 +93,11 @@ def masked(pair: Pair, hidden: Tensor, last: int) -> tuple[Tensor, Tensor]:
 
     Rows of the decoder share one source, so its keys and values are made once a group of rows.
     """
-    encoder_outputs = pair.model.encode(pair.input_ids, None)
     visible = torch.cat([torch.ones(1, hidden.shape[1]), ~hidden]).to(pair.model.device)
     rows = []
     for group in visible.split(ROWS_AT_ONCE):
         logits = pair.model(
-            encoder_outputs=encoder_outputs,
+            encoder_outputs=pair.encoded,
             attention_mask=group.repeat_interleave(last, dim=0)[None],  # 1 K*T S
             decoder_input_ids=pair.decoder_input_ids[:, :last].expand(len(group), -1),
             use_cache=False,

@@ -11,7 +11,6 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from seq2seq.attention.tape import recording
 from seq2seq.models.outputs import ModelOutput
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks import GenerationSettings, InputError, Task, Writer, Written
@@ -44,12 +43,10 @@ class Pair:
         """1 T: the start token and all targets but the last."""
         return torch.tensor([[self.start_id, *self.target_ids[:-1]]], device=self.model.device)
 
-    @cached_property
-    @torch.no_grad()
+    @property
     def encoded(self) -> ModelOutput:
         """What the encoder made of the source, unwatched, for all looks at what the decoder did with it."""
-        with recording(lambda *_: False):
-            return self.model.encode(self.input_ids, None)
+        return self.writer.read(self.source)
 
     @cached_property
     def target_text(self) -> str:

@@ -19,6 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 from seq2seq.attention.tape import recording
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.models.generating import first_token
+from seq2seq.models.outputs import ModelOutput
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks.results import Section
 from seq2seq.tasks.sections import Sentence, sentences_of
@@ -54,14 +55,15 @@ def fair_length(num_tokens: int) -> int:
 
 
 def quote(
-    model: GeneratesFromSource, tokenizer: Tokenizer, source: Source, config: GenerationConfig, length: Length
+    model: GeneratesFromSource, tokenizer: Tokenizer, source: Source, encoder_outputs: ModelOutput,
+    config: GenerationConfig, length: Length,
 ) -> Section:
-    """Of the sentences of the source those that are looked at most, in their order; see `choose`."""
+    """Of the sentences of the source, which is encoded, those that are looked at most, in their order; see `choose`."""
     started = time.monotonic()
     sentences = quotable(source.text)
     places = places_of_tokens(source, sentences)
     with torch.no_grad():
-        (glance,) = first_glance(model, [source.input_ids], first_token(config)).cpu()
+        (glance,) = glance_at(model, encoder_outputs, None, first_token(config)).cpu()
     shares = shares_of(glance, places, len(sentences))
     lengths = torch.bincount(places[places != NOWHERE], minlength=len(sentences))
     chosen = [sentences[index] for index in choose(shares.tolist(), lengths.tolist(), length)]
@@ -114,16 +116,25 @@ def first_glance(model: GeneratesFromSource, rows: Sequence[Sequence[int]], star
 
     What shorter rows are padded with is looked at by 0.
     """
-    last = model.config.decoder.num_hidden_layers - 1
     tensors = [torch.tensor(row, device=model.device) for row in rows]
     lengths = torch.tensor([[len(row)] for row in rows], device=model.device)
     input_ids = pad_sequence(tensors, batch_first=True, padding_value=model.config.pad_token_id)
     mask = (torch.arange(input_ids.shape[1], device=model.device) < lengths).long()
+    mask = None if mask.all() else mask
+    return glance_at(model, model.encode(input_ids, mask), mask, start)
+
+
+def glance_at(
+    model: GeneratesFromSource, encoder_outputs: ModelOutput, attention_mask: Tensor | None, start: int
+) -> Tensor:
+    """B S: as `first_glance`, of sources that are encoded."""
+    last = model.config.decoder.num_hidden_layers - 1
+    start_ids = torch.full((len(model.source_of(encoder_outputs)), 1), start, device=model.device)
     with recording(lambda kind, layer: (kind, layer) == ("cross", last)) as tape:
         model(
-            input_ids=input_ids,
-            attention_mask=None if mask.all() else mask,
-            decoder_input_ids=input_ids.new_full((len(rows), 1), start),
+            encoder_outputs=encoder_outputs,
+            attention_mask=attention_mask,
+            decoder_input_ids=start_ids,
             use_cache=False,
         )
     return tape.weights["cross", last][:, :, 0].float().mean(dim=1)

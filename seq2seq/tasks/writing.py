@@ -10,17 +10,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from itertools import islice
 from math import inf
+from typing import Any
 
 import torch
-from torch import Tensor
 
+from seq2seq.attention.tape import recording
 from seq2seq.generation.generate import NextToken
 from seq2seq.generation.sampling import LogitsProcessor
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.models.generating import CachedDecoding, first_token, generation_defaults
+from seq2seq.models.outputs import ModelOutput
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks.alike import alike
 from seq2seq.tasks.copying import Lexicon, NamesFromSource, Pieces
@@ -35,6 +37,7 @@ from seq2seq.tasks.words import connectives, english
 from seq2seq.tokenizers import Tokenizer
 
 IN_SECTIONS: frozenset[Task] = frozenset({"summarize"})
+SOURCES_KEPT = 8  # encoded; of 4,096 tokens at width 384, 6 MB each in float32
 QUOTED: frozenset[Task] = frozenset({"summarize"})  # tasks whose output may be sentences of the source
 
 
@@ -57,6 +60,14 @@ class Writer:
 
     def source(self, task: Task, text: str) -> Source:
         return read_source(clean(text), self.parameters(task), self.tokenizer, self.limit)
+
+    def read(self, source: Source) -> ModelOutput:
+        """What the encoder makes of a source, unwatched; remembered, as who writes for a text may well look back."""
+        return self._encoded(source.input_ids)
+
+    @cached_property
+    def _encoded(self) -> Callable[[tuple[int, ...]], ModelOutput]:
+        return lru_cache(SOURCES_KEPT)(partial(encode, self.model))
 
     def num_tokens(self, task: Task, text: str) -> int:
         """Of the whole text, the prompt included, whether or not it fits."""
@@ -129,6 +140,13 @@ class Writer:
         return config
 
 
+@torch.no_grad()
+def encode(model: GeneratesFromSource, input_ids: Sequence[int]) -> ModelOutput:
+    """One text, whatever else is being recorded."""
+    with recording(lambda *_: False):
+        return model.encode(torch.tensor([input_ids], device=model.device), None)
+
+
 def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | None = None) -> Iterator[Generated]:
     """One snapshot a token; stop iterating to stop writing.
 
@@ -162,7 +180,8 @@ def quoted(writer: Writer, task: Task, parts: Sequence[str], settings: Generatio
     whole = sum(map(len, parts))
     for part in parts:
         length = Length(max(least, min(most, fair * len(part) / whole)), most)
-        yield quote(writer.model, writer.tokenizer, writer.source(task, part), config, length)
+        source = writer.source(task, part)
+        yield quote(writer.model, writer.tokenizer, source, writer.read(source), config, length)
 
 
 def refuse_crossed(least: float, most: float) -> None:
@@ -175,11 +194,16 @@ def refuse_crossed(least: float, most: float) -> None:
 
 
 def write_section(
-    writer: Writer, task: Task, source: Source, config: GenerationConfig, generator: torch.Generator, **inputs: Tensor
+    writer: Writer, task: Task, source: Source, config: GenerationConfig, generator: torch.Generator, **inputs: Any
 ) -> Iterator[tuple[Section, bool]]:
-    """The section as it grows by a token, and whether it is finished; `inputs` are further ones of `generate`."""
+    """The section as it grows by a token, and whether it is finished; `inputs` are further ones of `generate`.
+
+    A mask of the encoder's heads has the source read anew.
+    """
     started = time.monotonic()
     with writer.turns:
+        if "head_mask" not in inputs:
+            inputs["encoder_outputs"] = writer.read(source)
         steps = writer.model.generate_steps(
             torch.tensor([source.input_ids], device=writer.model.device),
             generation_config=config,

@@ -97,7 +97,7 @@ class Pointing:
 
 @dataclass(frozen=True)
 class InChromium:
-    """Seconds from the click on Look to the map, first and again, and from that on another layer; and pointing."""
+    """Seconds from the click on Look to the map, first and with another output, and on another layer; and pointing."""
 
     looks: list[float]
     layers: list[float]
@@ -159,9 +159,12 @@ def in_chromium(engine: Engine, num_tokens: int, target_tokens: int) -> InChromi
         page.get_by_role("tab", name="Attention", exact=True).click()
         panel = explorer(page)
         panel.get_by_label("Summarize", exact=True).check()
-        box(panel).fill(text_of(engine, num_tokens))
-        panel.get_by_role("textbox", name=re.compile("^What was written")).fill(text_of(engine, target_tokens))
-        looks = [seconds_to_the_map(panel, button(panel, "Look")) for _ in range(2)]
+        box(panel).fill(text_of(engine, num_tokens, start=len(VIEWS)))
+        target = panel.get_by_role("textbox", name=re.compile("^What was written"))
+        looks = []
+        for start in range(2):
+            target.fill(text_of(engine, target_tokens, start))
+            looks.append(seconds_to_the_map(panel, button(panel, "Look")))
         layers = [seconds_to_the_map(panel, layer_choice(panel, number)) for number in (2, 3, 4)]
         found = pointing(page, panel)
         browser.close()

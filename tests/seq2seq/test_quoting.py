@@ -99,11 +99,11 @@ def test_a_quoted_summary_is_sentences_of_the_text_in_their_order(writer):
 def test_what_is_looked_at_most_is_quoted(writer, monkeypatch, favourite):
     place = TEXT.index(favourite)
 
-    def glance(model, rows, start):
+    def glance(model, encoder_outputs, mask, start):
         tokens = writer.source("summarize", TEXT).tokens
         return torch.tensor([[1.0 if place <= token.start < place + len(favourite) else 0.1 for token in tokens]])
 
-    monkeypatch.setattr("seq2seq.tasks.quoting.first_glance", glance)
+    monkeypatch.setattr("seq2seq.tasks.quoting.glance_at", glance)
     assert quote_of(writer, TEXT, max_new_tokens=1).text == favourite
 
 

@@ -56,6 +56,19 @@ def test_a_run_that_is_not_asked_on_does_no_more_work(writer, monkeypatch):
     assert len(calls) == 3
 
 
+def test_a_text_is_encoded_once_for_what_is_written_and_for_looking_back(writer, monkeypatch):
+    text = "Rain fell all night on the harbour of Holm. The river rose. Nobody crossed it."
+    read = []
+    encode = type(writer.model).encode
+    monkeypatch.setattr(
+        type(writer.model), "encode", lambda self, *given, **more: read.append(given) or encode(self, *given, **more)
+    )
+    run = finished(writer, text)
+    attention(pair_of(writer, run.written("fuse")), View("cross", 0))
+    encoded_anew = [given for given in read if len(given) < 4 or given[3] is None]
+    assert len(encoded_anew) == 1
+
+
 @pytest.mark.parametrize("text", AWKWARD)
 @pytest.mark.parametrize("num_beams", [1, 3])
 def test_awkward_texts_are_written_about(writer, text, num_beams):
