@@ -55,8 +55,12 @@ def fair_length(num_tokens: int) -> int:
 
 
 def quote(
-    model: GeneratesFromSource, tokenizer: Tokenizer, source: Source, encoder_outputs: ModelOutput,
-    config: GenerationConfig, length: Length,
+    model: GeneratesFromSource,
+    tokenizer: Tokenizer,
+    source: Source,
+    encoder_outputs: ModelOutput,
+    config: GenerationConfig,
+    length: Length,
 ) -> Section:
     """Of the sentences of the source, which is encoded, those that are looked at most, in their order; see `choose`."""
     started = time.monotonic()

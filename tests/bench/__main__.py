@@ -94,7 +94,9 @@ def report_looking_in_chromium(engine: Engine) -> None:
         print("\nno Chromium here, so nothing is measured in one: run `playwright install chromium`")
         return
     print("\nin Chromium: seconds from a click to the map, and milliseconds of work for a word that is pointed at")
-    print("| tokens | Look | another output | another layer | script | style | layout | all | beyond two frames | at most |")
+    print(
+        "| tokens | Look | other output | other layer | script | style | layout | all | beyond two frames | at most |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for (sources, targets), here in found.items():
         seconds = " | ".join(f"{each:.2f}" for each in (*here.looks, median(here.layers)))
