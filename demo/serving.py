@@ -26,7 +26,7 @@ from demo.gate import Gate
 from demo.layout import build
 from demo.logs import log_as_json, log_call, log_in_words
 from demo.metrics import Metrics
-from demo.sessions import Sessions
+from demo.sessions import Sessions, Streams
 from demo.settings import PageSettings
 from demo.theme import launch_options
 from demo.timed_engine import TimedEngine
@@ -85,10 +85,11 @@ class Server:
             routes.append(Route("/metrics", self.measurements))
         door = Middleware(Door, self.demo, self.settings, lambda: not self.is_stopped.is_set(), self.tell_refusal)
         gate = Middleware(Gate, self.demo, self.settings.max_file_bytes)
+        streams = Middleware(Streams, self.demo)
         _, address, _ = self.demo.launch(
             prevent_thread_lock=True,
             max_file_size=self.settings.max_file_bytes,
-            app_kwargs={"routes": routes, "middleware": [door, gate]},
+            app_kwargs={"routes": routes, "middleware": [door, gate, streams]},
             mcp_server=self.settings.mcp or None,  # or as Gradio's own variable says
             _frontend=False,  # only leaves out a check that the page comes within 3 s, which slow machines fail
             **launch_options(),

@@ -17,7 +17,7 @@ from gradio_client import Client
 from demo.serving import Server
 from demo.settings import PageSettings
 from seq2seq.engine import Engine, batching
-from tests.demo import test_serving
+from tests import waiting
 from tests.demo.test_serving import metrics
 from tests.demo.visitor import Visitor
 from tests.serving import serving
@@ -25,7 +25,7 @@ from tests.serving import serving
 TEXT = "Anna Lind moved to Oslo in 2011. She opened a bakery there."
 OTHER = "Rain fell all night. The river rose."
 SECONDS_A_STEP = 0.15
-until = partial(test_serving.until, seconds=30)
+until = partial(waiting.until, seconds=30)
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +143,7 @@ def test_whoever_shares_its_steps_goes_on(engine, page, steps, visit):
         until(lambda: len(server.calls.running) == 2)
         steps.may_begin.set()
         until(lambda: len(steps.runs()) == 2)
+    until(lambda: len(server.calls.running) == 1)
     taken = len(steps.begun)
     assert companion.result(timeout=30) == alone.text
     assert sorted(steps.of(run, taken) > 1 for run in steps.runs()) == [False, True]

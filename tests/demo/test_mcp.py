@@ -24,8 +24,9 @@ from seq2seq.engine import Engine
 from tests.aside import awaited
 from tests.demo.stand_in import OUTPUTS, StandInEngine
 from tests.demo.test_endpoints import stands_still
-from tests.demo.test_serving import metrics, until
+from tests.demo.test_serving import metrics
 from tests.serving import serving
+from tests.waiting import until
 
 TEXT = "Ada wrote. She wrote notes."
 LONG = "echo " + "one two three four " * 100

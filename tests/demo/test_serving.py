@@ -24,6 +24,7 @@ from demo.settings import PageSettings
 from tests.demo.stand_in import OUTPUTS, StandInEngine
 from tests.demo.visitor import Visitor
 from tests.serving import serving
+from tests.waiting import until
 
 TEXT = "Ada wrote. She wrote notes."
 LONG = "echo " + "one two three four " * 100
@@ -79,13 +80,6 @@ def test_metrics_count_requests_by_how_they_ended():
 def metrics(address: str) -> dict[str, float]:
     lines = httpx.get(f"{address}/metrics").text.splitlines()
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
-
-
-def until(condition, seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_metrics_are_told_only_where_the_host_wants_it():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tracemalloc
 
+import gradio as gr
 import httpx
 
-from demo.sessions import Sessions
+from demo.sessions import Sessions, forget_answered
 from demo.settings import PageSettings
 from tests.demo.stand_in import StandInEngine
 from tests.demo.visitor import Visitor
 from tests.serving import serving
+from tests.waiting import until
 
 TEXT = "Rain fell. The river rose."
 MOST_BYTES = 10_000  # Gradio's own have 700,000
@@ -19,25 +21,56 @@ MOST_BYTES = 10_000  # Gradio's own have 700,000
 def test_a_session_copies_nothing_of_the_page():
     with serving(StandInEngine(0), PageSettings()) as (server, _):
         sessions = server.demo.app.state_holder
-        sessions["first"]
+        change(sessions["first"])
         tracemalloc.start()
         for number in range(100):
-            sessions[f"session {number}"]
+            change(sessions[f"session {number}"])
         grown, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert isinstance(sessions, Sessions)
+    assert len(sessions.session_data) == 101
     assert grown < 100 * MOST_BYTES
 
 
-def test_requests_of_programs_leave_little_behind():
+def change(session):
+    key = next(key for key, block in session.blocks_config.blocks.items() if isinstance(block, gr.State))
+    session[key] = "changed"
+
+
+def test_requests_of_programs_leave_nothing_behind():
     with serving(StandInEngine(0), PageSettings()) as (server, address):
-        for _ in range(3):
-            asked = httpx.post(f"{address}/gradio_api/call/fuse", json={"data": [TEXT, *[None] * 13]})
+        for session_hash in (None, "named", None):
+            asked = httpx.post(
+                f"{address}/gradio_api/call/fuse", json={"data": [TEXT, *[None] * 13], "session_hash": session_hash}
+            )
             event = asked.json()["event_id"]
             assert "event: complete" in httpx.get(f"{address}/gradio_api/call/fuse/{event}").text
-        kept = list(server.demo.app.state_holder.session_data.values())
-    assert len(kept) == 3
-    assert not any(config for session in kept for config in session.config_values.values())
+        until(lambda: not server.demo._queue.event_ids_to_events)
+        forget_answered(server.demo._queue)  # the last, should its stream have ended before its event
+        assert not server.demo.app.state_holder.session_data
+        assert not server.demo.app.state_holder.unchanged
+        assert not server.demo._queue.pending_messages_per_session
+        assert not server.demo._queue.pending_event_ids_session
+
+
+def test_an_answer_waits_until_it_is_read_whoever_else_is_answered_meanwhile():
+    with serving(StandInEngine(0), PageSettings()) as (server, address):
+        events = [
+            httpx.post(f"{address}/gradio_api/call/fuse", json={"data": [TEXT, *[None] * 13]}).json()["event_id"]
+            for _ in range(3)
+        ]
+        until(lambda: not server.demo._queue.event_ids_to_events)
+        for event in reversed(events):
+            assert "event: complete" in httpx.get(f"{address}/gradio_api/call/fuse/{event}").text
+
+
+def test_events_of_one_session_that_begin_together_change_the_same():
+    with serving(StandInEngine(0), PageSettings()) as (server, _):
+        sessions = server.demo.app.state_holder
+        one, other = sessions["both"], sessions["both"]
+        change(one)
+        assert other is one
+        assert sessions["both"] is one
 
 
 def test_a_visitor_sees_what_was_changed_for_this_one_alone():
@@ -56,5 +89,5 @@ def test_the_session_used_least_recently_is_forgotten():
         sessions = server.demo.app.state_holder
         sessions.capacity = 2
         for session_hash in ("a", "b", "a", "c"):
-            sessions[session_hash]
+            change(sessions[session_hash])
     assert set(sessions.session_data) == {"a", "c"}
