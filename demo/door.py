@@ -34,6 +34,7 @@ LOOKS_A_RUN = 10  # pictures that a visitor may ask for
 BYTES_A_CHARACTER = 6  # of JSON, at most
 OTHER_BYTES = 16_000_000  # of a request: what the page sends of its own beside a text
 BUSY_SECONDS = 60
+LONGEST_SESSION = 64  # characters that are kept of its name; a page's are shorter
 SECONDS_TO_ASK = 10  # in which the page asks why it was refused
 
 
@@ -81,7 +82,7 @@ class Door:
             await self.app(scope, replayed(body, receive), send)
             return
         self.tell(endpoint_name(event), refusal)
-        remember(scope["app"], str(asked.get("session_hash")), refusal)
+        remember(scope["app"], str(asked.get("session_hash"))[:LONGEST_SESSION], refusal)
         headers = {"Retry-After": str(ceil(refusal.wait))} if refusal.wait else None
         await JSONResponse({"detail": refusal.says}, refusal.status, headers)(scope, receive, send)
 

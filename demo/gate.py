@@ -64,7 +64,10 @@ class Gate:
         elif int(length) > self.max_upload:
             await refused(413, limit_words.TOO_MUCH)(scope, receive, send)
         else:
-            await self.app(scope, receive, send)
+            try:
+                await self.app(scope, receive, send)
+            except TypeError:  # Gradio's own, for a form in which what should be a file has no name
+                await refused(400, limit_words.NOT_UNDERSTOOD)(scope, receive, send)
 
     async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await whole_body(receive, float("inf"))  # which the door has bounded

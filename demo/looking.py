@@ -31,6 +31,8 @@ from seq2seq.tasks.differing import differing
 from seq2seq.trace import AttentionKind, AttentionRecord, Attribution, Combination, Token
 
 AUTOMATIC = GenerationSettings()
+FRAME = ["attention"]  # the classes of what is around all pictures
+UNSEEN = [*FRAME, "unseen"]  # in the page, but not to be seen; Gradio shows a column that is visible="hidden"
 MOST_CELLS = 100_000  # of a map: about a megabyte on its way to the page
 
 
@@ -61,7 +63,7 @@ class Seen:
 
 def begin_look(task: Task) -> tuple:
     """Look was pressed: the buttons, an empty result, nothing to take apart, and no pictures of what was."""
-    return *buttons(running=True), result(task, running=True), None, gr.update(visible="hidden")
+    return *buttons(running=True), result(task, running=True), None, gr.update(elem_classes=UNSEEN)
 
 
 def begin_why() -> tuple:
@@ -228,13 +230,13 @@ class Looking:
         Of the map's form, the values of Look in order, but for those that need no choices.
         """
         if explored is None:
-            return gr.update(visible="hidden"), *[gr.skip()] * 16
+            return gr.update(elem_classes=UNSEEN), *[gr.skip()] * 20
         with in_plain_words():
             look = explored.look
             layers, heads, seen = self.see(explored, look.kind, look.layer, look.grain, look.part)
             layer_numbers = explorer_words.layer_numbers(explored.num_layers)
             return (
-                gr.update(visible=True),
+                gr.update(elem_classes=FRAME),
                 look.kind,
                 layers,
                 heads | {"value": [head for head in look.heads if head < seen.record.num_heads]},
@@ -248,9 +250,15 @@ class Looking:
                 None,
                 gr.update(choices=explorer_words.stretch_choices([each.piece for each in explored.stretches]), value=0),
                 NO_VIEW,
+                "cross",
                 gr.update(choices=layer_numbers, value=[]),
-                heads | {"value": []},
+                gr.update(
+                    choices=explorer_words.head_choices(self.engine.num_heads(explored.written, "cross")), value=[]
+                ),
+                "",
+                "",
                 NO_VIEW,
+                gr.update(open=False),
             )
 
     def see(
@@ -285,6 +293,10 @@ class Looking:
             return gr.skip(), gr.skip()
         with in_plain_words():
             return packed(heads_grid(self.engine.heads(explored.written, kind))), kind
+
+    def glance_again(self, tab: str, *asked) -> tuple:
+        """As `glance`, which opening the tab of all heads asks for, where that tab is open already."""
+        return self.glance(*asked) if tab == explorer_words.HEADS_TAB else (gr.skip(), gr.skip())
 
     def choose_head(
         self, explored: Explored | None, kind: AttentionKind, grain: Grain, part: int, event: gr.EventData

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 import gradio as gr
 from gradio.queueing import Queue
 from gradio.state_holder import SessionState, StateHolder
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 STREAMS = re.compile(r"/gradio_api/(?:queue/data|call/(?:v2/)?[^/]+/[^/]+)/?$")
@@ -76,11 +77,17 @@ class Streams:
         self.demo = demo
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not STREAMS.search(scope["path"]):
+            await self.app(scope, receive, send)
+            return
         try:
             await self.app(scope, receive, send)
+        except RuntimeError as error:
+            if not isinstance(error.__cause__, HTTPException):
+                raise
+            await send({"type": "http.response.body"})  # whom there is nothing for has been told so in the stream
         finally:
-            if scope["type"] == "http" and STREAMS.search(scope["path"]):
-                forget_answered(self.demo._queue)
+            forget_answered(self.demo._queue)
 
 
 def forget_answered(queue: Queue) -> None:

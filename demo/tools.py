@@ -66,7 +66,8 @@ async def results(
         async with client.stream("GET", f"{API}{endpoint}/{answer['event_id']}") as stream:
             async for event, data in events(stream.aiter_lines()):
                 if event == "error":
-                    raise NotDone((data or {}).get("error") or wording.APOLOGY)
+                    reason = data.get("error") if isinstance(data, dict) else data
+                    raise NotDone(reason or wording.APOLOGY)
                 if event in ("generating", "complete") and data:
                     yield data[0]
 

@@ -12,7 +12,7 @@ from demo import explorer_words as words
 from demo import wording
 from demo.comparing import Comparing
 from demo.handlers import end, result
-from demo.looking import Looking, begin_look, begin_why
+from demo.looking import UNSEEN, Looking, begin_look, begin_why
 from demo.tabs.attention_panel import AttentionPanel
 from demo.tabs.compare_panel import compare_panel, wire_compare
 from demo.tabs.events import FORM_EVENT, MODEL_EVENT, PAGE_EVENT, at_the_end
@@ -67,7 +67,7 @@ def attention_tab(
     with gr.Tab(words.TAB, id="attention"):
         ask = ask_panel(looking)
         with (
-            gr.Column(visible="hidden", elem_classes="attention") as frame,  # in the page, to be drawn into sooner
+            gr.Column(elem_classes=UNSEEN) as frame,  # in the page, to be drawn into sooner
             gr.Tabs(elem_classes="explorer", overflow_behavior="wrap") as inner,
         ):
             with gr.Tab(words.MAP_TAB, id="map"):
@@ -99,9 +99,16 @@ def attention_tab(
         wire_map(shown, ask.explored, looking)
         wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
         filled = [frame, *shown.form, shown.seen, grid, grid_kind]
-        filled += [asked.stretch, asked.view, muting.layers, muting.heads, tree]
+        filled += [asked.stretch, asked.view, muting.kind, muting.layers, muting.heads, *muting.views, tree, beams_part]
         opened = ask.explored.change(looking.open, ask.explored, filled, show_progress_on=shown.views, **FOLLOWING)
         opened.then(looking.confidence, ask.explored, sure, show_progress="minimal", **MODEL_EVENT)
+        glanced = [ask.explored, shown.kind, grid_kind]
+        open_tab = gr.State(words.MAP_TAB)
+        inner.select(selected_tab, None, open_tab, **PAGE_EVENT)
+        heads_tab.select(looking.glance, glanced, [grid, grid_kind], **FOLLOWING)
+        opened.then(
+            looking.glance_again, [open_tab, *glanced], [grid, grid_kind], show_progress="minimal", **MODEL_EVENT
+        )
         _wire_why(ask, asked, looking)
         gone_on = sure.submit(
             stoppable(looking.go_on), ask.explored, [ask.result, ask.explored], show_progress="minimal",
@@ -123,7 +130,6 @@ def attention_tab(
             trigger_mode="always_last",
             **PAGE_EVENT,
         )
-        heads_tab.select(looking.glance, [ask.explored, shown.kind, grid_kind], [grid, grid_kind], **FOLLOWING)
         grid.submit(
             looking.choose_head,
             [ask.explored, shown.kind, shown.grain, shown.part],
@@ -137,6 +143,11 @@ def attention_tab(
         linked = gr.State()
         page.load(looking.arrive, None, [*form, linked], **FORM_EVENT)
         linked.change(looking.follow, linked, [ask.result, ask.explored], **FOLLOWING)
+
+
+def selected_tab(event: gr.SelectData) -> str:
+    """Its label."""
+    return event.value
 
 
 def ask_panel(looking: Looking) -> AskPanel:
@@ -205,4 +216,4 @@ def _wire_why(ask: AskPanel, asked: WhyPanel, looking: Looking) -> None:
     )
     let_cancel(started, cancel)
     at_the_end(found, end, asked.progress, [find, cancel, asked.progress])
-    cancel.click(None, cancels=[found], **PAGE_EVENT)
+    gr.on([cancel.click, ask.explored.change], None, cancels=[found], **PAGE_EVENT)

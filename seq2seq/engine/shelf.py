@@ -65,6 +65,7 @@ class Shelf(Generic[Worker]):
                 raise CheckpointError(too_large(name, num_bytes, self.room)) from error
             raise
         with self._lock:
+            self._give_up(until=self.room)  # two that were loaded at once may not fit together
             self._workers[name] = worker
         give_back()  # what reading it took besides
         return worker

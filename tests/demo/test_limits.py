@@ -68,6 +68,14 @@ def test_the_rate_holds_for_the_page_and_for_programs():
         assert visitor.end()["notes"] == [wording.STOPPED], "it is told once"
 
 
+def test_of_what_is_refused_little_is_kept():
+    with serving(StandInEngine(0), PageSettings(rate_limit=1)) as (server, address):
+        visitor = Visitor(server, address)
+        visitor.session = "s" * 1_000_000
+        assert [visitor.fuse(TEXT).status_code for _ in range(2)] == [200, 429]
+        assert max(map(len, server.demo.app.state.refusals)) < 100
+
+
 def test_pictures_of_a_run_are_counted_apart():
     with serving(StandInEngine(0), PageSettings(rate_limit=1)) as (server, address):
         visitor = Visitor(server, address)

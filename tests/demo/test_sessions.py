@@ -6,6 +6,7 @@ import tracemalloc
 
 import gradio as gr
 import httpx
+import pytest
 
 from demo.sessions import Sessions, forget_answered
 from demo.settings import PageSettings
@@ -91,3 +92,11 @@ def test_the_session_used_least_recently_is_forgotten():
         for session_hash in ("a", "b", "a", "c"):
             change(sessions[session_hash])
     assert set(sessions.session_data) == {"a", "c"}
+
+
+@pytest.mark.parametrize("path", ["queue/data?session_hash=unknown", "call/fuse/unknown"])
+def test_whom_there_is_no_answer_for_is_told_so_and_the_log_is_spared(capfd, path):
+    with serving(StandInEngine(0), PageSettings()) as (_, address):
+        answer = httpx.get(f"{address}/gradio_api/{path}")
+    assert "404: Not Found" in answer.text
+    assert "Traceback" not in capfd.readouterr().err

@@ -288,6 +288,12 @@ def test_a_body_that_is_no_request_is_refused_in_words(page, body):
         assert "Traceback" not in answer.text
 
 
+@pytest.mark.parametrize("form", [{"files": (None, b"text")}, {"files": ("", b"text")}], ids=["a field", "no name"])
+def test_an_upload_that_is_no_file_is_refused_in_words(page, form):
+    answer = httpx.post(f"{page[1]}/gradio_api/upload", files=form)
+    assert (answer.status_code, answer.json()["detail"]) == (400, limit_words.NOT_UNDERSTOOD)
+
+
 def test_half_characters_are_left_out_of_a_text(page, visitor):
     data = ["fuse", "echo \ud800a", None, *SETTINGS]
     asked = {"fn_index": visitor.event("generate"), "session_hash": visitor.session, "data": data}

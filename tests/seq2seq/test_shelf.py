@@ -36,6 +36,11 @@ def test_the_least_recently_used_makes_room(kept, forgotten):
     assert (kept.find("d"), kept.sizes, len(forgotten)) == ("D", {"d": 100}, 2)
 
 
+def test_of_two_loaded_at_once_that_do_not_fit_together_the_first_to_be_there_goes(kept):
+    assert kept.add("a", 60, lambda: kept.add("b", 60, "B".lower) and "A") == "A"
+    assert kept.sizes == {"a": 60}
+
+
 def test_what_never_fits_is_told_and_gives_up_nothing(kept):
     add(kept, "a", 40)
     with pytest.raises(CheckpointError, match=r"needs .* GB of memory .* smaller model"):
