@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.panel import TEXT, box, button, finished_fusion, lit, output, read, run, written
-from tests.browser.test_choices import choose
+from tests.browser.test_choices import choose, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -151,6 +151,35 @@ def test_a_head_is_chosen_in_the_grid(visit):
     expect(panel.locator(".tv-texts")).to_be_visible()
 
 
+def test_nothing_of_the_pictures_shows_before_there_is_a_result(visit):
+    page = visit().page
+    page.get_by_role("tab", name="Attention", exact=True).click()
+    box(explorer(page)).wait_for()
+    page.locator(".explorer .js-plotly-plot").wait_for(state="attached")
+    expect(page.locator(".explorer")).not_to_be_visible()
+    look(page)
+    plot = page.locator(".explorer .js-plotly-plot")
+    expect(plot).to_be_visible()
+    assert plot.bounding_box()["width"] == page.locator(".explorer .heatmap").bounding_box()["width"]
+
+
+def test_all_heads_are_those_of_the_next_result_too(visit):
+    page = visit().page
+    look(page, target="Ada wrote notes.")
+    grid = part(page, "All heads")
+    pictures = grid.locator(".hg-thumb canvas")
+    pictures.first.wait_for()
+    before = inked(pictures)
+    panel = explorer(page)
+    panel.get_by_role("textbox", name=re.compile("^What was written")).fill("Letters were written in 1843.")
+    button(panel, "Look").click()
+    wait_for(lambda: inked(pictures) not in ([], before))
+
+
+def inked(pictures: Locator) -> list[str]:
+    return pictures.evaluate_all("pictures => pictures.map(picture => picture.toDataURL())")
+
+
 def test_an_alternative_is_picked_and_writing_goes_on(visit):
     page = visit().page
     panel = look(page)
@@ -193,6 +222,25 @@ def test_heads_are_switched_off(visit):
     button(muting, "Write without them").click()
     expect(muting.get_by_text(re.compile(r"Without 6 heads, the log-probability .* nats"))).to_be_visible()
     expect(muting.locator(".difference")).not_to_be_empty()
+    muting.get_by_label("The text at itself").check()
+    button(explorer(page), "Look").click()
+    expect(muting.get_by_text("the log-probability")).to_have_count(0)
+    expect(muting.locator(".difference")).to_have_count(0)
+    expect(muting.get_by_label("The output at the text")).to_be_checked()
+
+
+def test_what_a_search_weighs_is_asked_anew_for_the_next_result(visit):
+    page = visit().page
+    look(page)
+    sure = part(page, "How sure it was")
+    fold = button(sure, "What a search weighs")
+    tree = sure.locator(".bt-tree > *").first
+    fold.click()
+    tree.wait_for()
+    button(explorer(page), "Look").click()
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    fold.click()
+    expect(tree).to_be_visible()
 
 
 def test_without_a_text_nothing_is_shown_but_what_to_do(visit):
