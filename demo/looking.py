@@ -230,7 +230,7 @@ class Looking:
         Of the map's form, the values of Look in order, but for those that need no choices.
         """
         if explored is None:
-            return gr.update(elem_classes=UNSEEN), *[gr.skip()] * 20
+            return gr.update(elem_classes=UNSEEN), *[gr.skip()] * 21
         with in_plain_words():
             look = explored.look
             layers, heads, seen = self.see(explored, look.kind, look.layer, look.grain, look.part)
@@ -249,6 +249,7 @@ class Looking:
                 NO_VIEW,
                 None,
                 gr.update(choices=explorer_words.stretch_choices([each.piece for each in explored.stretches]), value=0),
+                result("why"),
                 NO_VIEW,
                 "cross",
                 gr.update(choices=layer_numbers, value=[]),

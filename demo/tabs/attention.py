@@ -99,12 +99,13 @@ def attention_tab(
         wire_map(shown, ask.explored, looking)
         wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
         filled = [frame, *shown.form, shown.seen, grid, grid_kind]
-        filled += [asked.stretch, asked.view, muting.kind, muting.layers, muting.heads, *muting.views, tree, beams_part]
+        filled += [asked.stretch, asked.progress, asked.view, muting.kind, muting.layers, muting.heads, *muting.views]
+        filled += [tree, beams_part]
         opened = ask.explored.change(looking.open, ask.explored, filled, show_progress_on=shown.views, **FOLLOWING)
         opened.then(looking.confidence, ask.explored, sure, show_progress="minimal", **MODEL_EVENT)
         glanced = [ask.explored, shown.kind, grid_kind]
         open_tab = gr.State(words.MAP_TAB)
-        inner.select(selected_tab, None, open_tab, **PAGE_EVENT)
+        inner.select(selected_tab, None, open_tab, trigger_mode="always_last", **PAGE_EVENT)
         heads_tab.select(looking.glance, glanced, [grid, grid_kind], **FOLLOWING)
         opened.then(
             looking.glance_again, [open_tab, *glanced], [grid, grid_kind], show_progress="minimal", **MODEL_EVENT
@@ -216,4 +217,4 @@ def _wire_why(ask: AskPanel, asked: WhyPanel, looking: Looking) -> None:
     )
     let_cancel(started, cancel)
     at_the_end(found, end, asked.progress, [find, cancel, asked.progress])
-    gr.on([cancel.click, ask.explored.change], None, cancels=[found], **PAGE_EVENT)
+    cancel.click(None, cancels=[found], **PAGE_EVENT)

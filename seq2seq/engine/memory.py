@@ -10,9 +10,10 @@ from __future__ import annotations
 import ctypes
 import platform
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's names, in malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc's names, in malloc.h
 LARGEST_KEPT = 2**28  # bytes of one tensor
-MOST_KEPT = 2**30  # bytes in all
+MOST_KEPT = 2**30  # bytes in an arena
+ARENAS = 2  # by default eight a core, each with what its threads had at most
 
 
 def keep_freed_memory() -> bool:
@@ -20,7 +21,8 @@ def keep_freed_memory() -> bool:
     if not has_glibc():
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT) and mallopt(M_TRIM_THRESHOLD, MOST_KEPT))
+    wanted = {M_MMAP_THRESHOLD: LARGEST_KEPT, M_TRIM_THRESHOLD: MOST_KEPT, M_ARENA_MAX: ARENAS}
+    return all(mallopt(*each) for each in wanted.items())
 
 
 def give_freed_memory_back() -> None:
