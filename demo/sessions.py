@@ -19,7 +19,7 @@ from gradio.state_holder import SessionState, StateHolder
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-STREAMS = re.compile(r"/gradio_api/(?:queue/data|call/(?:v2/)?[^/]+/[^/]+)/?$")
+STREAMS = re.compile(r"/gradio_api/(?:queue/data|call/(?:v2/)?[^/]+/(?P<event_id>[^/]+))/?$")
 
 
 class Sessions(StateHolder):
@@ -67,9 +67,10 @@ class Session(SessionState):
 
 
 class Streams:
-    """ASGI middleware around Gradio's streams of messages: once one has been read, what was answered is forgotten.
+    """ASGI middleware around Gradio's streams of messages.
 
-    Gradio itself keeps the messages of its last 2,000 sessions, and a word on every other for ever.
+    Once a program has read its answer, that is forgotten. Gradio itself keeps the messages of its last 2,000 sessions,
+    and a word on every other for ever.
     """
 
     def __init__(self, app: ASGIApp, demo: gr.Blocks):
@@ -77,7 +78,8 @@ class Streams:
         self.demo = demo
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not STREAMS.search(scope["path"]):
+        stream = STREAMS.search(scope["path"]) if scope["type"] == "http" else None
+        if stream is None:
             await self.app(scope, receive, send)
             return
         try:
@@ -87,14 +89,11 @@ class Streams:
                 raise
             await send({"type": "http.response.body"})  # whom there is nothing for has been told so in the stream
         finally:
-            forget_answered(self.demo._queue)
+            forget_answered(self.demo._queue, stream["event_id"])
 
 
-def forget_answered(queue: Queue) -> None:
-    """All sessions for which nothing is under way, and no message is still to be read."""
-    messages, unread = queue.pending_messages_per_session, queue.pending_event_ids_session
-    at_work = {event.session_hash for event in queue.event_ids_to_events.values()}
-    for session_hash in {*messages, *unread} - at_work:
-        if session_hash not in messages or not unread.get(session_hash):
-            messages.pop(session_hash, None)
-            unread.pop(session_hash, None)
+def forget_answered(queue: Queue, session_hash: str | None) -> None:
+    """Unless a message is still to be read. A program's session, where it names none, has the name of its event."""
+    if not queue.pending_event_ids_session.get(session_hash):
+        queue.pending_event_ids_session.pop(session_hash, None)
+        queue.pending_messages_per_session.pop(session_hash, None)
