@@ -8,7 +8,7 @@ up, and a text is summarized in the time of reading it. Recipes train the glance
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, log
 
@@ -58,16 +58,16 @@ def quote(
     model: GeneratesFromSource,
     tokenizer: Tokenizer,
     source: Source,
-    encoder_outputs: ModelOutput,
+    read: Callable[[Source], ModelOutput],
     config: GenerationConfig,
     length: Length,
 ) -> Section:
-    """Of the sentences of the source, which is encoded, those that are looked at most, in their order; see `choose`."""
+    """Of the sentences of the source those that are looked at most, in their order; see `choose`. `read` encodes it."""
     started = time.monotonic()
     sentences = quotable(source.text)
     places = places_of_tokens(source, sentences)
     with torch.no_grad():
-        (glance,) = glance_at(model, encoder_outputs, None, first_token(config)).cpu()
+        (glance,) = glance_at(model, read(source), None, first_token(config)).cpu()
     shares = shares_of(glance, places, len(sentences))
     lengths = torch.bincount(places[places != NOWHERE], minlength=len(sentences))
     chosen = [sentences[index] for index in choose(shares.tolist(), lengths.tolist(), length)]

@@ -180,8 +180,7 @@ def quoted(writer: Writer, task: Task, parts: Sequence[str], settings: Generatio
     whole = sum(map(len, parts))
     for part in parts:
         length = Length(max(least, min(most, fair * len(part) / whole)), most)
-        source = writer.source(task, part)
-        yield quote(writer.model, writer.tokenizer, source, writer.read(source), config, length)
+        yield quote(writer.model, writer.tokenizer, writer.source(task, part), writer.read, config, length)
 
 
 def refuse_crossed(least: float, most: float) -> None:

@@ -1,6 +1,8 @@
 """Summaries in the text's own sentences: which there are, which are chosen, and that the tasks use them as wished."""
 
+import time
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -21,6 +23,7 @@ from seq2seq.tasks.quoting import (
     shares_of,
 )
 from seq2seq.tasks.sections import sentences_of
+from seq2seq.tasks.writing import encode
 
 SENTENCES = [
     "Anna Lind moved to Oslo in the spring of 1932.",
@@ -264,3 +267,13 @@ def test_wrapped_lines_are_joined_and_others_are_not(text, expected):
 
 def test_lines_without_letters_are_never_quoted(writer):
     assert quote_of(writer, "\u200f\nשלום עולם, נעים מאוד\n\ufeff").text == "שלום עולם, נעים מאוד"
+
+
+def test_the_time_of_a_quoted_summary_is_that_of_reading_it_too(writer, monkeypatch):
+    def slow(*given):
+        time.sleep(0.2)
+        return encode(*given)
+
+    monkeypatch.setattr("seq2seq.tasks.writing.encode", slow)
+    new = replace(writer)  # which has read nothing yet
+    assert quote_of(new, TEXT).sections[0].seconds >= 0.2
