@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo import limit_words
 from demo.door import UPLOADS, replayed, whole_body
+from demo.early_cancel import with_its_event
 
 CLOSED = re.compile(
     r"/gradio_api/(?:"
@@ -72,7 +73,7 @@ class Gate:
     async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await whole_body(receive, float("inf"))  # which the door has bounded
         try:
-            asked = json.loads(body) if body else {}
+            asked = await with_its_event(scope["path"], json.loads(body) if body else {}, self.demo._queue)
             body = well_formed(asked) if body else b""
         except (ValueError, RecursionError):
             await refused(400, limit_words.NOT_UNDERSTOOD)(scope, receive, send)

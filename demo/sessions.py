@@ -1,6 +1,6 @@
 """What is kept for each session: what a visitor's page has changed, and the messages that are still to be read.
 
-A program that names no session begins one with each request, so that of a session that is over nothing may stay.
+A program that names no session begins one with each request, so nothing stays of one whose answer has been read.
 """
 
 from __future__ import annotations

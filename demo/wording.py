@@ -251,10 +251,10 @@ def finished(generated: Generated) -> list[str]:
     """The lines below a result: how much was written, how fast, and what was not read."""
     count = generated.num_target_tokens
     if generated.quoted:
-        notes = [f"{QUOTED_NOTE}, chosen from {tokens(generated.num_source_tokens)} in {generated.seconds:.1f} s"]
+        notes = [f"{QUOTED_NOTE}, chosen from {tokens(generated.num_source_tokens)} in {_seconds(generated.seconds)}"]
     else:
         rate = count / max(generated.seconds, 1e-3)
-        notes = [f"{tokens(count)} in {generated.seconds:.1f} s, {rate:.0f} a second"]
+        notes = [f"{tokens(count)} in {_seconds(generated.seconds)}, {rate:.0f} a second"]
     if generated.num_cut_tokens:
         notes.append(f"The last {tokens(generated.num_cut_tokens)} of your text did not fit and were not read.")
     return notes
@@ -296,7 +296,7 @@ def likely(probability: float) -> str:
 def answered(answer: Answer) -> list[str]:
     """The lines below an answer: where there is none, what comes nearest; and how much was read."""
     sections = f" in {answer.num_windows:,} sections" if answer.num_windows > 1 else ""
-    read = f"Read {tokens(len(answer.tokens))}{sections}, {answer.seconds:.1f} s"
+    read = f"Read {tokens(len(answer.tokens))}{sections}, {_seconds(answer.seconds)}"
     nearest = [f"What comes nearest: “{span.text}”, {likely(span.score)}" for span in answer.spans[:1]]
     return [read] if answer.best else [*nearest, read]
 
@@ -361,6 +361,10 @@ def head_choices(num_heads: int, mean: int) -> list[tuple[str, int]]:
 
 def tokens(count: int) -> str:
     return f"{count:,} token" if count == 1 else f"{count:,} tokens"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 0.1 else "<0.1 s"
 
 
 def _time_left(seconds: float) -> str:

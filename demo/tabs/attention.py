@@ -110,7 +110,8 @@ def attention_tab(
         opened.then(
             looking.glance_again, [open_tab, *glanced], [grid, grid_kind], show_progress="minimal", **MODEL_EVENT
         )
-        _wire_why(ask, asked, looking)
+        look, _ = ask.buttons
+        _wire_why(ask, asked, looking, [look.click, sure.submit, *(panel.take.click for panel, _ in others)])
         gone_on = sure.submit(
             stoppable(looking.go_on), ask.explored, [ask.result, ask.explored], show_progress="minimal",
             **MODEL_EVENT,
@@ -205,7 +206,8 @@ def mute_panel() -> MutePanel:
     return MutePanel(kind, layers, heads, button, views)
 
 
-def _wire_why(ask: AskPanel, asked: WhyPanel, looking: Looking) -> None:
+def _wire_why(ask: AskPanel, asked: WhyPanel, looking: Looking, others: Sequence[Callable]) -> None:
+    """Nobody waits for an answer once one of the `others` takes apart something else."""
     find, cancel = asked.buttons
     started = find.click(begin_why, None, [find, cancel, asked.progress, asked.view], **PAGE_EVENT)
     found = started.then(
@@ -217,4 +219,5 @@ def _wire_why(ask: AskPanel, asked: WhyPanel, looking: Looking) -> None:
     )
     let_cancel(started, cancel)
     at_the_end(found, end, asked.progress, [find, cancel, asked.progress])
-    cancel.click(None, cancels=[found], **PAGE_EVENT)
+    for press in (cancel.click, *others):
+        press(None, cancels=[found], **PAGE_EVENT)

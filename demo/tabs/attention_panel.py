@@ -38,7 +38,7 @@ def attention_panel() -> AttentionPanel:
         with gr.Row(elem_classes="choices"):
             layer = gr.Dropdown(label=wording.LAYER_LABEL, min_width=120)
             head = gr.Dropdown(label=wording.HEAD_LABEL, min_width=120)
-            unit = gr.Radio(wording.UNIT_CHOICES, value="words", label=wording.UNIT_LABEL, min_width=340)
+            unit = gr.Radio(wording.UNIT_CHOICES, value="words", label=wording.UNIT_LABEL, min_width=400)
             take = gr.Button(explorer_words.TAKE_LABEL, size="sm", elem_classes="take")
         tokens = token_view()
         with gr.Accordion(wording.HEATMAP_TITLE, open=True):

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -205,6 +206,30 @@ def test_four_methods_say_why(visit):
         expect(why.get_by_role("heading", name=title, exact=True)).to_be_visible()
     expect(why.get_by_text("Why “notes” was written")).to_be_visible()
     expect(button(why, "Find out")).to_be_enabled()
+
+
+def test_why_is_not_asked_on_about_what_is_no_longer_there(visit, engine, monkeypatch):
+    why_of, asked_on = engine.why, []
+
+    def slowly(*asked):
+        yield from why_of(*asked)
+        for _ in range(30):
+            asked_on.append(asked)
+            time.sleep(0.5)
+            yield from why_of(*asked)
+
+    page = visit().page
+    look(page)
+    monkeypatch.setattr(engine, "why", slowly)
+    why = part(page, "Why this word")
+    button(why, "Find out").click()
+    expect(why.get_by_role("heading", name="Attention", exact=True).first).to_be_visible()
+    button(explorer(page), "Look").click()
+    expect(why.get_by_role("heading")).to_have_count(0)
+    expect(button(why, "Find out")).to_be_enabled()
+    page.wait_for_timeout(1000)
+    expect(why.get_by_role("heading")).to_have_count(0)
+    assert len(asked_on) < 20
 
 
 def test_heads_are_switched_off(visit):

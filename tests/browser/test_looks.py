@@ -56,6 +56,22 @@ def test_nothing_is_wider_than_the_window(visit, width):
     assert here.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_the_units_to_show_stand_in_a_line(visit):
+    panel = visit().tab("Fuse")
+    finished_fusion(panel)
+    labels = panel.locator(".attention .choices label:has([type=radio])")
+    expect(labels).to_have_count(3)
+    assert len(set(labels.evaluate_all("labels => labels.map(label => label.getBoundingClientRect().top)"))) == 1
+
+
+def test_no_picture_links_to_elsewhere(visit):
+    panel = visit().tab("Fuse")
+    finished_fusion(panel)
+    expect(panel.locator(".js-plotly-plot .modebar-btn").first).to_be_attached()
+    for link in panel.locator(".js-plotly-plot a[href^=http]").all():
+        expect(link).to_be_hidden()
+
+
 @pytest.mark.parametrize(("theme", "is_dark"), [("light", False), ("dark", True)])
 def test_both_themes_are_legible(visit, theme, is_dark):
     here = visit(theme=theme)

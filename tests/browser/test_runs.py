@@ -99,6 +99,22 @@ def test_cancel_stops_and_the_next_run_works(visit, engine):
     finished_fusion(panel)
 
 
+@pytest.mark.parametrize(("tab", "name"), [("Fuse", "Fuse"), ("Summarize", "Summarize"), ("Pattern", "Read")])
+def test_cancel_stops_a_run_that_the_server_is_slow_to_take(visit, engine, tab, name):
+    here = visit()
+    panel = here.tab(tab)
+    buttons = panel.locator(".buttons").filter(has=here.page.get_by_role("button", name=name, exact=True))
+    notes = panel.locator(".result").first.locator(".result-notes")
+    box(panel).fill(TEXT)
+    here.page.route("**/queue/join*", lambda route: (time.sleep(0.5), route.continue_()))
+    button(buttons, name).click()
+    button(buttons, "Cancel").click()
+    expect(notes).to_have_text("Stopped.")
+    here.page.wait_for_timeout(1000)
+    expect(notes).to_have_text("Stopped.")
+    expect(button(buttons, name)).to_be_enabled()
+
+
 def test_a_long_text_is_summarized_section_by_section_and_cancel_keeps_what_is_there(visit):
     panel = visit().tab("Summarize")
     panel.get_by_label("The model’s own").check()

@@ -75,6 +75,12 @@ def test_a_quoted_summary_says_so():
     assert notes == ["Sentences of your text, chosen from 9 tokens in 0.2 s"]
 
 
+def test_no_time_is_too_short_to_be_told():
+    section = Section("Ada wrote. She left.", "Ada wrote.", (1, 2, 3), 9, 0, 0.004, quoted=True)
+    notes = wording.finished(Generated((section,), 1, finished=True))
+    assert notes == ["Sentences of your text, chosen from 9 tokens in <0.1 s"]
+
+
 def test_the_wording_that_was_chosen_reaches_the_engine(handlers, engine, monkeypatch):
     asked = []
     monkeypatch.setattr(engine, "run", lambda task, text, model, settings: asked.append(settings.wording) or iter(()))

@@ -111,7 +111,21 @@ def stream(server: Server, address: str) -> Iterator[None]:
         yield
 
 
-WAYS = pytest.mark.parametrize("visit", [tab, cancelling, job, stream], ids=lambda visit: visit.__name__)
+@contextmanager
+def cancelling_early(server: Server, address: str) -> Iterator[None]:
+    """The page, where Cancel is pressed before it knows the run's name."""
+    visitor = Visitor(server, address)
+    visitor.fuse(TEXT)
+    asked = {"session_hash": visitor.session, "fn_index": visitor.event("generate"), "event_id": None}
+    with httpx.stream("GET", f"{address}/gradio_api/queue/data", params={"session_hash": visitor.session}):
+        yield
+        assert httpx.post(f"{address}/gradio_api/cancel", json=asked).json() == {"success": True}
+        assert httpx.post(f"{address}/gradio_api/reset", json={"event_id": None}).json() == {"success": True}
+
+
+WAYS = pytest.mark.parametrize(
+    "visit", [tab, cancelling, cancelling_early, job, stream], ids=lambda visit: visit.__name__
+)
 
 
 @WAYS
