@@ -1,37 +1,87 @@
-"""Cancel, pressed before the server has said what the run is called: what is to be cancelled is looked up here.
+"""Cancel, pressed early.
 
-Gradio's page learns an event's name when it has joined the queue, and before that asks to cancel one without a name,
-which Gradio refuses; the run would go on.
+Before the server has said what the run is called: Gradio's page learns an event's name when it has joined the queue,
+and before that asks to cancel one without a name, which Gradio refuses; the run would go on. What is to be cancelled
+is looked up here, or waited for.
+
+Before the first step of the run's task: Python then ends the task without that step, in which Gradio sees to it that
+the run's place in the queue is given back; whoever comes next would wait for ever. Here the step is taken, for nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
+import inspect
+from collections.abc import Coroutine
 from typing import Any
 
-from gradio.queueing import Queue
+from gradio.queueing import Event, Queue
 
 CANCEL, RESET = "/gradio_api/cancel", "/gradio_api/reset"
 SECONDS_TO_JOIN = 10  # that what is cancelled may still be on its way here
-SECONDS_BETWEEN_LOOKS = 0.05
 
 
-async def with_its_event(path: str, asked: Any, queue: Queue) -> Any:
-    """The request, naming the session's newest event of that kind if it asks to cancel one without a name."""
-    if not isinstance(asked, dict) or asked.get("event_id", "") is not None:
-        return asked
-    if path.endswith(RESET):  # comes after the cancelling, which leaves nothing to reset
-        return asked | {"event_id": ""}
-    return asked | {"event_id": await event_of(asked, queue)} if path.endswith(CANCEL) else asked
+class EarlyCancel:
+    """What of one queue is to be cancelled before Gradio could; made before that queue starts."""
 
+    def __init__(self, queue: Queue):
+        self.queue = queue
+        self.expected: dict[tuple[str, int], asyncio.Future[str]] = {}  # by session and kind of event, its name
+        self.let_in, self.process = queue.push, queue.process_events
+        queue.push, queue.process_events = self.push, self.process_events
 
-async def event_of(asked: dict, queue: Queue) -> str:
-    """Its name once it has joined; none if it does not come."""
-    deadline = time.monotonic() + SECONDS_TO_JOIN
-    while time.monotonic() < deadline:
-        for event_id, event in reversed(queue.event_ids_to_events.copy().items()):
-            if (event.session_hash, event.fn._id) == (asked.get("session_hash"), asked.get("fn_index")):
+    async def with_its_event(self, path: str, asked: Any) -> Any:
+        """The request, naming the session's newest event of that kind if it asks to cancel one without a name."""
+        if not isinstance(asked, dict) or asked.get("event_id", "") is not None:
+            return asked
+        if path.endswith(RESET):  # comes after the cancelling, which leaves nothing to reset
+            return asked | {"event_id": ""}
+        if not path.endswith(CANCEL):
+            return asked
+        return asked | {"event_id": await self.event_of(asked.get("session_hash"), asked.get("fn_index"))}
+
+    async def event_of(self, session_hash: Any, fn_index: Any) -> str:
+        """Its name once it has joined; none if it does not come."""
+        for event_id, event in reversed(self.queue.event_ids_to_events.items()):
+            if (event.session_hash, event.fn._id) == (session_hash, fn_index):
                 return event_id
-        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
-    return ""
+        kind = str(session_hash), fn_index if isinstance(fn_index, int) else -1
+        joined = self.expected.setdefault(kind, asyncio.get_running_loop().create_future())
+        await asyncio.wait([joined], timeout=SECONDS_TO_JOIN)
+        self.expected.pop(kind, None)
+        return joined.result() if joined.done() else ""
+
+    async def push(self, body: Any, **about: Any) -> tuple:
+        """Gradio's own; whoever waits to cancel what joins is told its name."""
+        answer = joined, event_id, _ = await self.let_in(body, **about)
+        expected = self.expected.pop((body.session_hash, body.fn_index), None)
+        if joined and expected:
+            expected.set_result(event_id)
+        return answer
+
+    def process_events(self, events: list[Event], *about: Any) -> Coroutine:
+        return Processing(self.process(events, *about), events)
+
+
+class Processing(Coroutine):
+    """Gradio's coroutine around a run: cancelled before its first step, it takes that step with nobody to run for."""
+
+    def __init__(self, coroutine: Coroutine, events: list[Event]):
+        self.coroutine = coroutine
+        self.events = events
+
+    def throw(self, *error: Any) -> Any:
+        if inspect.getcoroutinestate(self.coroutine) != inspect.CORO_CREATED:
+            return self.coroutine.throw(*error)
+        for event in self.events:
+            event.alive = False
+        return self.send(None)
+
+    def send(self, value: Any) -> Any:
+        return self.coroutine.send(value)
+
+    def __await__(self) -> Any:
+        return self.coroutine.__await__()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.coroutine, name)  # its state, which libraries look at

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo import limit_words
 from demo.door import UPLOADS, replayed, whole_body
-from demo.early_cancel import with_its_event
+from demo.early_cancel import EarlyCancel
 
 CLOSED = re.compile(
     r"/gradio_api/(?:"
@@ -38,9 +38,10 @@ OTHER_BYTES = 65_536  # of an upload beside the file
 class Gate:
     """Between the door and Gradio, as ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, demo: gr.Blocks, max_file_bytes: int):
+    def __init__(self, app: ASGIApp, demo: gr.Blocks, early_cancel: EarlyCancel, max_file_bytes: int):
         self.app = app
         self.demo = demo
+        self.early_cancel = early_cancel
         self.max_upload = max_file_bytes + OTHER_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,7 +74,7 @@ class Gate:
     async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await whole_body(receive, float("inf"))  # which the door has bounded
         try:
-            asked = await with_its_event(scope["path"], json.loads(body) if body else {}, self.demo._queue)
+            asked = await self.early_cancel.with_its_event(scope["path"], json.loads(body) if body else {})
             body = well_formed(asked) if body else b""
         except (ValueError, RecursionError):
             await refused(400, limit_words.NOT_UNDERSTOOD)(scope, receive, send)

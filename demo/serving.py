@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from demo.calls import Call, Calls
 from demo.door import Door, Refusal
+from demo.early_cancel import EarlyCancel
 from demo.following import follow
 from demo.gate import Gate
 from demo.layout import build
@@ -58,6 +59,7 @@ class Server:
             default_concurrency_limit=settings.concurrency,
             api_open=False,  # or programs could run a model past the queue
         )
+        self.early_cancel = EarlyCancel(self.demo._queue)
 
     def serve(self) -> None:
         """Until the process is told to stop; then requests that are under way have some seconds to finish."""
@@ -84,7 +86,7 @@ class Server:
         if self.metrics:
             routes.append(Route("/metrics", self.measurements))
         door = Middleware(Door, self.demo, self.settings, lambda: not self.is_stopped.is_set(), self.tell_refusal)
-        gate = Middleware(Gate, self.demo, self.settings.max_file_bytes)
+        gate = Middleware(Gate, self.demo, self.early_cancel, self.settings.max_file_bytes)
         streams = Middleware(Streams, self.demo)
         _, address, _ = self.demo.launch(
             prevent_thread_lock=True,

@@ -106,9 +106,15 @@ def test_cancel_stops_a_run_that_the_server_is_slow_to_take(visit, engine, tab, 
     buttons = panel.locator(".buttons").filter(has=here.page.get_by_role("button", name=name, exact=True))
     notes = panel.locator(".result").first.locator(".result-notes")
     box(panel).fill(TEXT)
-    here.page.route("**/queue/join*", lambda route: (time.sleep(0.5), route.continue_()))
+    joining = []
+    here.page.route(
+        "**/queue/join*",
+        lambda route: joining.append(route) if TEXT in route.request.post_data else route.continue_(),
+    )
     button(buttons, name).click()
-    button(buttons, "Cancel").click()
+    with here.page.expect_request("**/cancel"):
+        button(buttons, "Cancel").click()
+    joining[0].continue_()
     expect(notes).to_have_text("Stopped.")
     here.page.wait_for_timeout(1000)
     expect(notes).to_have_text("Stopped.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +13,7 @@ from weakref import ref
 
 import httpx
 import pytest
+from gradio import queueing
 from gradio_client import Client
 
 from demo.serving import Server
@@ -177,3 +179,31 @@ def test_whoever_leaves_while_waiting_is_never_served(engine, steps):
         time.sleep(3 * SECONDS_A_STEP)
         assert len(steps.begun) == taken
         assert not server.calls.running
+
+
+def test_whoever_cancels_before_the_first_step_gives_the_place_back(engine, monkeypatch):
+    def cancel(task, *_, **__):
+        monkeypatch.undo()
+        task.cancel()
+
+    monkeypatch.setattr(queueing, "set_task_name", cancel)
+    with serving(engine, PageSettings(concurrency=1)) as (server, address):
+        client = Client(address, verbose=False)
+        client.submit(TEXT, api_name="/fuse")
+        until(lambda: queueing.set_task_name is not cancel)
+        assert client.submit(OTHER, api_name="/fuse").result(timeout=10)
+        assert not server.demo._queue.get_active_worker_count()
+
+
+def test_whoever_cancels_before_joining_is_not_served(page, steps):
+    server, address = page
+    visitor, early = Visitor(server, address), server.early_cancel
+    asked = {"session_hash": visitor.session, "fn_index": visitor.event("generate"), "event_id": None}
+    with ThreadPoolExecutor() as pool:
+        cancelling = pool.submit(httpx.post, f"{address}/gradio_api/cancel", json=asked, timeout=20)
+        until(lambda: early.expected)
+        visitor.fuse(TEXT)
+        assert cancelling.result().json() == {"success": True}
+    assert not early.expected
+    until(lambda: not server.calls.running)
+    assert len(steps.begun) <= 1
