@@ -177,21 +177,19 @@ class Looking:
             return result(written.task, problem=explain(error)), None
 
     def take(self, run: Run | None, section: int | None) -> tuple:
-        """A result of another tab: what is taken apart, the tab to show, and what form and result show of it."""
+        """A result of another tab: what form and result show of it, and it as `open` opens it."""
         with in_plain_words():
             if run is None:
                 raise InputError(wording.RESULT_HINT)
-            shown = run.sections[section or 0]
-            explored = self.explored(run.written(section or 0), shown.text, settings=run.settings)
-            notes = [explorer_words.TAKEN]
+            number = section or 0
+            shown = run.sections[number]
             return (
-                explored,
-                gr.update(selected="attention"),
                 run.task,
                 gr.update(**self.model_options(run.task, run.model)),
                 shown.source_text,
                 "",
-                result(run.task, shown.text, notes=notes),
+                result(run.task, shown.text, notes=[explorer_words.TAKEN]),
+                *self.open(self.explored(run.written(number), shown.text, settings=run.settings)),
             )
 
     def model_options(self, task: Task, model: str | None = None) -> dict:
@@ -225,42 +223,36 @@ class Looking:
             yield result(task, so_far, problem=explain(error)), None
 
     def open(self, explored: Explored | None) -> tuple:
-        """For what is taken apart, the form of the map and its first record, and other forms; nothing where nothing is.
+        """What is taken apart; the form of its map, the first record and its views; what else is of this result alone.
 
-        Of the map's form, the values of Look in order, but for those that need no choices.
+        Of the map's form, the values of Look in order. Nothing changes where nothing is.
         """
         if explored is None:
-            return gr.update(elem_classes=UNSEEN), *[gr.skip()] * 21
+            return (gr.skip(),) * 29
         with in_plain_words():
             look = explored.look
             layers, heads, seen = self.see(explored, look.kind, look.layer, look.grain, look.part)
-            layer_numbers = explorer_words.layer_numbers(explored.num_layers)
+            chosen = [head for head in look.heads if head < seen.record.num_heads]
+            drawing = look.largest, look.marks, look.log
+            parts = gr.update(choices=explorer_words.part_choices(explored.sentences), value=look.part)
             return (
+                explored,
                 gr.update(elem_classes=FRAME),
-                look.kind,
-                layers,
-                heads | {"value": [head for head in look.heads if head < seen.record.num_heads]},
-                look.grain,
-                gr.update(choices=explorer_words.part_choices(explored.sentences), value=look.part),
-                look.largest,
-                look.marks,
-                look.log,
+                *(look.kind, layers, heads | {"value": chosen}, look.grain, parts, *drawing),
                 seen,
-                NO_VIEW,
-                None,
-                gr.update(choices=explorer_words.stretch_choices([each.piece for each in explored.stretches]), value=0),
-                result("why"),
-                NO_VIEW,
-                "cross",
-                gr.update(choices=layer_numbers, value=[]),
-                gr.update(
-                    choices=explorer_words.head_choices(self.engine.num_heads(explored.written, "cross")), value=[]
-                ),
-                "",
-                "",
-                NO_VIEW,
-                gr.update(open=False),
+                *draw(seen, chosen, *drawing, None),
+                *self.unasked(explored),
             )
+
+    def unasked(self, explored: Explored) -> tuple:
+        """Of the tabs beside the map, which show nothing until they are asked: all heads, why, without heads, beams."""
+        stretches = explorer_words.stretch_choices([each.piece for each in explored.stretches])
+        return (
+            *(NO_VIEW, None),
+            *(gr.update(choices=stretches, value=0), result("why"), NO_VIEW),
+            *("cross", *self.heads_of(explored, "cross"), "", ""),
+            *(NO_VIEW, gr.update(open=False)),
+        )
 
     def see(
         self, explored: Explored | None, kind: AttentionKind, layer: int | Combination, grain: Grain, part: int

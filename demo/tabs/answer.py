@@ -10,7 +10,7 @@ from demo import wording
 from demo.answering import Answering, begin_answer
 from demo.examples import questions
 from demo.handlers import Handlers, end, result
-from demo.tabs.events import MODEL_EVENT, PAGE_EVENT, at_the_end
+from demo.tabs.events import PAGE_EVENT, RUN_EVENT, at_the_end
 from demo.tabs.linked_form import LinkedForm, linked_form
 from demo.tabs.text_box import TextBox, example_buttons, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import answer_view, result_view
@@ -70,9 +70,8 @@ def _wire_run(panel: AnswerPanel, answering: Answering) -> None:
         stoppable(answering.read),
         [panel.question, panel.box.text, panel.model],
         [panel.result, panel.frame, *panel.views],
-        show_progress="full",  # says how long the queue is
         show_progress_on=panel.result,
-        **MODEL_EVENT,
+        **RUN_EVENT,
     )
     let_cancel(started, cancel)
     at_the_end(answered, end, panel.result, [run, cancel, panel.result])

@@ -15,7 +15,7 @@ from demo.handlers import end, result
 from demo.looking import UNSEEN, Looking, begin_look, begin_why
 from demo.tabs.attention_panel import AttentionPanel
 from demo.tabs.compare_panel import compare_panel, wire_compare
-from demo.tabs.events import FORM_EVENT, MODEL_EVENT, PAGE_EVENT, at_the_end
+from demo.tabs.events import FORM_EVENT, MODEL_EVENT, PAGE_EVENT, RUN_EVENT, at_the_end
 from demo.tabs.map_panel import map_panel, wire_map
 from demo.tabs.text_box import TextBox, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import beam_tree, choices_view, heads_grid, result_view, why_view
@@ -23,6 +23,7 @@ from seq2seq.engine import Engine
 from seq2seq.engine.stopping import stoppable
 from seq2seq.tasks import TASKS
 
+SHOW_TAB = "() => ({ __type__: 'update', selected: 'attention' })"
 FOLLOWING = {**MODEL_EVENT, "trigger_mode": "always_last", "show_progress": "minimal"}
 
 
@@ -34,7 +35,8 @@ class AskPanel:
     buttons: list[gr.Button]  # look, cancel
     model: gr.Dropdown
     result: gr.HTML
-    explored: gr.State  # Explored
+    written: gr.State  # Explored, to be opened
+    explored: gr.State  # Explored, open
 
 
 @dataclass(frozen=True)
@@ -98,22 +100,20 @@ def attention_tab(
         _wire_ask(ask, frame, looking)
         wire_map(shown, ask.explored, looking)
         wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
-        filled = [frame, *shown.form, shown.seen, grid, grid_kind]
-        filled += [asked.stretch, asked.progress, asked.view, muting.kind, muting.layers, muting.heads, *muting.views]
-        filled += [tree, beams_part]
-        opened = ask.explored.change(looking.open, ask.explored, filled, show_progress_on=shown.views, **FOLLOWING)
-        opened.then(looking.confidence, ask.explored, sure, show_progress="minimal", **MODEL_EVENT)
+        opened = [ask.explored, frame, *shown.form, shown.seen, *shown.drawn, grid, grid_kind]
+        opened += [asked.stretch, asked.progress, asked.view, muting.kind, muting.layers, muting.heads, *muting.views]
+        opened += [tree, beams_part]
+        ask.written.change(looking.open, ask.written, opened, show_progress_on=shown.views, **FOLLOWING)
+        ask.explored.change(looking.confidence, ask.explored, sure, **FOLLOWING)
         glanced = [ask.explored, shown.kind, grid_kind]
         open_tab = gr.State(words.MAP_TAB)
         inner.select(selected_tab, None, open_tab, trigger_mode="always_last", **PAGE_EVENT)
         heads_tab.select(looking.glance, glanced, [grid, grid_kind], **FOLLOWING)
-        opened.then(
-            looking.glance_again, [open_tab, *glanced], [grid, grid_kind], show_progress="minimal", **MODEL_EVENT
-        )
+        ask.explored.change(looking.glance_again, [open_tab, *glanced], [grid, grid_kind], **FOLLOWING)
         look, _ = ask.buttons
         _wire_why(ask, asked, looking, [look.click, sure.submit, *(panel.take.click for panel, _ in others)])
         gone_on = sure.submit(
-            stoppable(looking.go_on), ask.explored, [ask.result, ask.explored], show_progress="minimal",
+            stoppable(looking.go_on), ask.explored, [ask.result, ask.written], show_progress="minimal",
             **MODEL_EVENT,
         )  # fmt: skip
         at_the_end(gone_on, end, ask.result, [*ask.buttons, ask.result])
@@ -139,12 +139,15 @@ def attention_tab(
             show_progress_on=shown.views,
             **MODEL_EVENT,
         )
-        form = [tabs, ask.task, ask.model, ask.box.text, ask.target, ask.result]  # the text is counted for its model
+        form = [ask.task, ask.model, ask.box.text, ask.target, ask.result]  # the text is counted for its model
         for panel, run in others:
-            panel.take.click(looking.take, [run, panel.section], [ask.explored, *form], **FORM_EVENT)
+            panel.take.click(None, None, tabs, js=SHOW_TAB, **PAGE_EVENT)
+            panel.take.click(
+                looking.take, [run, panel.section], [*form, *opened], show_progress_on=ask.result, **RUN_EVENT
+            )
         linked = gr.State()
-        page.load(looking.arrive, None, [*form, linked], **FORM_EVENT)
-        linked.change(looking.follow, linked, [ask.result, ask.explored], **FOLLOWING)
+        page.load(looking.arrive, None, [tabs, *form, linked], **FORM_EVENT)
+        linked.change(looking.follow, linked, [ask.result, ask.written], **FOLLOWING)
 
 
 def selected_tab(event: gr.SelectData) -> str:
@@ -167,7 +170,7 @@ def ask_panel(looking: Looking) -> AskPanel:
             model = gr.Dropdown(**looking.model_options(TASKS[0]), label=wording.MODEL_LABEL)
         with gr.Column(elem_classes="answer"):
             shown = result_view(result(TASKS[0], hint=words.RESULT_HINT))
-    return AskPanel(task, box, target, buttons, model, shown, gr.State())
+    return AskPanel(task, box, target, buttons, model, shown, gr.State(), gr.State())
 
 
 def _wire_ask(ask: AskPanel, frame: gr.Column, looking: Looking) -> None:
@@ -176,10 +179,9 @@ def _wire_ask(ask: AskPanel, frame: gr.Column, looking: Looking) -> None:
     written = started.then(
         stoppable(looking.look),
         [ask.task, ask.box.text, ask.target, ask.model],
-        [ask.result, ask.explored],
-        show_progress="full",  # says how long the queue is
+        [ask.result, ask.written],
         show_progress_on=ask.result,
-        **MODEL_EVENT,
+        **RUN_EVENT,
     )
     let_cancel(started, cancel)
     at_the_end(written, end, ask.result, [look, cancel, ask.result])

@@ -21,6 +21,7 @@ PATTERN_QUEUE = "pattern"  # the largest patterns take half a gigabyte: one at a
 FORM_QUEUE = "form"
 FOLLOWED = (MODEL_QUEUE, PATTERN_QUEUE)  # whose events are limited, logged and counted
 MODEL_EVENT = {"concurrency_id": MODEL_QUEUE, "api_visibility": "private"}
+RUN_EVENT = {**MODEL_EVENT, "show_progress": "full"}  # says how long the queue is
 FILE_EVENT = {
     "concurrency_id": "files",
     "concurrency_limit": 4,  # a hostile one can take half a gigabyte

@@ -32,11 +32,17 @@ class MapPanel:
     exports: dict[words.Format, gr.Button]
     download: gr.HTML
     link: tuple[gr.Button, gr.HTML]  # asks for one, shows it
+    now: gr.State  # what the views show
 
     @property
     def form(self) -> list[Component]:
         """The fields of a Look, in order."""
         return [self.kind, self.layer, self.heads, self.grain, self.part, *self.drawing]
+
+    @property
+    def drawn(self) -> list[Component]:
+        """What `draw` fills."""
+        return [*self.views, self.link[1], self.now]
 
 
 def map_panel() -> MapPanel:
@@ -68,7 +74,7 @@ def map_panel() -> MapPanel:
         ask_link = gr.Button(words.LINK_LABEL, size="sm")
     link = (ask_link, link_view())
     views = [note, tokens, picture, table]
-    return MapPanel(kind, layer, heads, grain, part, drawing, gr.State(), views, exports, saved, link)
+    return MapPanel(kind, layer, heads, grain, part, drawing, gr.State(), views, exports, saved, link, gr.State())
 
 
 def wire_map(shown: MapPanel, explored: gr.State, looking: Looking) -> None:
@@ -88,12 +94,11 @@ def wire_map(shown: MapPanel, explored: gr.State, looking: Looking) -> None:
         **MODEL_EVENT,
     )
     together, marks, scale = shown.drawing
-    drawn = gr.State()
     gr.on(
         [shown.seen.change, shown.heads.change, *(each.input for each in shown.drawing)],
         draw,
-        [shown.seen, shown.heads, together, marks, scale, drawn],
-        [*shown.views, shown.link[1], drawn],
+        [shown.seen, shown.heads, together, marks, scale, shown.now],
+        shown.drawn,
         trigger_mode="always_last",
         **PAGE_EVENT,
     )

@@ -10,7 +10,7 @@ from gradio.components import Component
 from demo import wording
 from demo.exploring import FIRST, OF_THE_TEXT, PATTERN_FIELDS, Exploring, begin_work, draw, form_values, lay
 from demo.handlers import end, open_document, result
-from demo.tabs.events import FILE_EVENT, FORM_EVENT, MODEL_EVENT, PAGE_EVENT, at_the_end
+from demo.tabs.events import FILE_EVENT, FORM_EVENT, PAGE_EVENT, RUN_EVENT, at_the_end
 from demo.tabs.linked_form import LinkedForm, linked_form
 from demo.tabs.text_box import TextBox, let_cancel, run_buttons, text_box
 from demo.tabs.widgets import result_view
@@ -150,9 +150,8 @@ def _wire_text(text: TextPanel, form: PatternForm, exploring: Exploring) -> None
         stoppable(exploring.read),
         [text.box.text, text.model, *form.values],
         [text.result, text.read],
-        show_progress="full",  # says how long the queue is
         show_progress_on=text.result,
-        **MODEL_EVENT,
+        **RUN_EVENT,
     )
     let_cancel(started, cancel)
     at_the_end(read, end, text.result, [run, cancel, text.result])
@@ -172,9 +171,8 @@ def _wire_measuring(panel: MeasuringPanel, form: PatternForm, exploring: Explori
         stoppable(exploring.measure),
         form.values,
         [panel.result, panel.frame, panel.figure],
-        show_progress="full",
         show_progress_on=panel.result,
-        **MODEL_EVENT,
+        **RUN_EVENT,
     )
     let_cancel(started, cancel)
     at_the_end(measured, end, panel.result, [run, cancel, panel.result])

@@ -13,7 +13,7 @@ from demo.examples import examples
 from demo.handlers import Handlers, begin, begin_shorter, end, no_provenance, result
 from demo.setting_fields import AUTOMATIC
 from demo.tabs.attention_panel import AttentionPanel, attention_panel, follow_choices, follow_run
-from demo.tabs.events import MODEL_EVENT, PAGE_EVENT, at_the_end
+from demo.tabs.events import MODEL_EVENT, PAGE_EVENT, RUN_EVENT, at_the_end
 from demo.tabs.linked_form import LinkedForm, linked_form
 from demo.tabs.settings_panel import settings_panel
 from demo.tabs.text_box import TextBox, example_buttons, let_cancel, run_buttons, text_box, wire_text_box
@@ -113,8 +113,7 @@ def _run_after(
         stoppable(generate),
         inputs,
         [panel.result, panel.finished],
-        show_progress="full",  # says how long the queue is
-        **MODEL_EVENT,
+        **RUN_EVENT,
     )
     let_cancel(started, panel.buttons[1])
     looked = follow_run(panel.attention, panel.finished, generated, handlers)

@@ -95,11 +95,12 @@ def report_looking_in_chromium(engine: Engine) -> None:
         return
     print("\nin Chromium: seconds from a click to the map, and milliseconds of work for a word that is pointed at")
     print(
-        "| tokens | Look | other output | other layer | script | style | layout | all | beyond two frames | at most |"
+        "| tokens | Look | other output | other layer | taken over | script | style | layout | all "
+        "| beyond two frames | at most |"
     )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for (sources, targets), here in found.items():
-        seconds = " | ".join(f"{each:.2f}" for each in (*here.looks, median(here.layers)))
+        seconds = " | ".join(f"{each:.2f}" for each in (*here.looks, median(here.layers), max(here.taken)))
         work = " | ".join(f"{each:.1f}" for each in here.pointing.work.values())
         beyond = here.pointing.above_pace
         print(f"| {targets} x {sources:,} | {seconds} | {work} | {median(beyond):.1f} | {max(beyond):.1f} |")

@@ -16,14 +16,25 @@ from statistics import median
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from demo.examples import examples
+from demo.explorer_words import TAKE_LABEL
 from demo.links import WHOLE
 from demo.looking import Explored, Looking, draw
+from demo.wording import WORDING_CHOICES
 from seq2seq.engine import Engine, EngineSettings
 from seq2seq.explain.grain import Grain
 from seq2seq.tasks import Task
 from seq2seq.trace import AttentionKind, Combination
 from tests.browser.chromium import open_chromium
-from tests.browser.panel import box, button, read, written
+from tests.browser.panel import (
+    box,
+    button,
+    choose_settings,
+    open_settings,
+    read,
+    run,
+    wait_until_finished,
+    written,
+)
 from tests.browser.test_explorer import explorer
 from tests.serving import serve
 
@@ -97,10 +108,12 @@ class Pointing:
 
 @dataclass(frozen=True)
 class InChromium:
-    """Seconds from the click on Look to the map, first and with another output, and on another layer; and pointing."""
+    """Seconds from a click to the map: on Look, first and with another output, on another layer, and on the button that
+    takes over a summary; and pointing."""
 
     looks: list[float]
     layers: list[float]
+    taken: list[float]
     pointing: Pointing
 
 
@@ -167,8 +180,27 @@ def in_chromium(engine: Engine, num_tokens: int, target_tokens: int) -> InChromi
             looks.append(seconds_to_the_map(panel, button(panel, "Look")))
         layers = [seconds_to_the_map(panel, layer_choice(panel, number)) for number in (2, 3, 4)]
         found = pointing(page, panel)
+        texts = [text_of(engine, num_tokens, start) for start in range(2)]
+        taken = list(seconds_to_take_over(page, texts, target_tokens))
         browser.close()
-    return InChromium(looks, layers, found)
+    return InChromium(looks, layers, taken, found)
+
+
+def seconds_to_take_over(page: Page, texts: list[str], target_tokens: int) -> Iterator[float]:
+    """Their summaries, of that length, which the page shows with a map of their own."""
+    page.get_by_role("tab", name="Summarize", exact=True).click()
+    panel = page.get_by_role("tabpanel").filter(visible=True)
+    panel.get_by_label(WORDING_CHOICES[1][0], exact=True).check()
+    open_settings(panel)
+    choose_settings(panel, Beams=1, Shortest_output=target_tokens, Longest_output=target_tokens)
+    for text in texts:
+        page.get_by_role("tab", name="Summarize", exact=True).click()
+        page.evaluate(AWAIT_MAP)
+        run(panel, "Summarize", text)
+        wait_until_finished(panel)
+        page.evaluate("drawn")
+        page.wait_for_timeout(SETTLED)
+        yield seconds_to_the_map(explorer(page), button(panel, TAKE_LABEL))
 
 
 def layer_choice(panel: Locator, number: int) -> Locator:

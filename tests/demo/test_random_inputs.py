@@ -191,7 +191,7 @@ def test_any_text_goes_through_the_models_and_their_pictures(handlers):
         assert wording.APOLOGY not in shown["problem"]
         if explored is None:
             return
-        seen = looking.open(explored)[9]
+        seen = looking.open(explored)[10]
         draw(seen, [], False, "shown", False, None)
         for form in EXPORTS:
             exported(seen, [], False, "shown", form)

@@ -112,8 +112,8 @@ def test_the_whole_way_of_a_fusion_and_of_looking_back_at_it(spaces, engine):
     assert spaces.asked == [SECONDS["run"]]
 
     looking = Looking(borrowing(engine))
-    explored = looking.take(run, 0)[0]
-    assert looking.open(explored)[9].record.num_heads == 12
+    explored = looking.take(run, 0)[5]
+    assert looking.open(explored)[10].record.num_heads == 12
     assert looking.confidence(explored)
     assert looking.glance(explored, "cross", None)[0]
     assert looking.beams(explored)
