@@ -1,6 +1,13 @@
-"""Files that take a minute or more begin first, so that no process is left with one when the others are done."""
+"""Files that take a minute or more begin first, so that no process is left with one when the others are done.
+
+The processes of a test run use models at the same time, as some tests stop in the middle of a step.
+"""
 
 from __future__ import annotations
+
+import os
+
+os.environ["GLOSS_SIDE_BY_SIDE"] = "true"
 
 FIRST = ("test_space", "test_random_inputs", "test_ray", "browser", "test_full_size")
 

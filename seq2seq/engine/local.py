@@ -22,6 +22,7 @@ from seq2seq.engine.explaining import Explains
 from seq2seq.engine.kinds import Kind, kind_of
 from seq2seq.engine.loading import Load, Loading
 from seq2seq.engine.memory import keep_freed_memory
+from seq2seq.engine.processes import turn_of_process
 from seq2seq.engine.published import PUBLISHED, Published
 from seq2seq.engine.settings import EngineSettings
 from seq2seq.engine.shelf import Shelf, room_there_is
@@ -113,7 +114,8 @@ class Engine(Explains):
         self._loads: dict[str, Load[Writer | Reader]] = {}  # under way
         self._loading = threading.Lock()
         self._offer_all()
-        self.turns = Turns()  # of whoever computes
+        alone = None if self.settings.side_by_side else turn_of_process(self.device.type)
+        self.turns = Turns(alone)  # of whoever computes
 
     def _offer_all(self) -> None:
         """One that is broken or cannot be had is left out, and logged."""

@@ -190,4 +190,4 @@ def join(name: str = "default") -> Cluster:
         raise ConnectionError(NO_MODELS) from None
 
 
-app = application(partial(Engine, EngineSettings()), ReplicaSettings())
+app = application(partial(Engine, EngineSettings(side_by_side=True)), ReplicaSettings())

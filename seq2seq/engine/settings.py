@@ -24,6 +24,8 @@ class EngineSettings(BaseSettings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto: bfloat16 where it is fast
     memory: float | None = Field(None, gt=0)  # GB for the weights of models; None: 70 % of what there is
 
+    side_by_side: bool = False  # whether other processes here may run a model at the same time
+
     @property
     def memory_bytes(self) -> float | None:
         return None if self.memory is None else 1e9 * self.memory

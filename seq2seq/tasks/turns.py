@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from traceback import clear_frames
 from typing import TypeVar
 
@@ -21,9 +22,13 @@ TOO_MUCH = "This takes more memory than there is here. Shorten the text, or choo
 
 
 class Turns:
-    """A lock that threads get in the order in which they asked for it; whoever has it may take it again."""
+    """A lock that threads get in the order in which they asked for it; whoever has it may take it again.
 
-    def __init__(self) -> None:
+    With it comes the turn of the whole process, if there are others to take turns with.
+    """
+
+    def __init__(self, turn_of_process: AbstractContextManager | None = None) -> None:
+        self._turn_of_process = turn_of_process or nullcontext()
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, threading.Event]] = deque()
         self._owner: int | None = None  # a thread
@@ -32,18 +37,23 @@ class Turns:
     def __enter__(self) -> None:
         me, my_turn = threading.get_ident(), threading.Event()
         with self._lock:
-            if self._owner in (None, me):
-                self._owner = me
+            if self._owner == me:
                 self._depth += 1
                 return
-            self._waiting.append((me, my_turn))
+            if self._owner is None:
+                self._owner, self._depth = me, 1
+                my_turn.set()
+            else:
+                self._waiting.append((me, my_turn))
         my_turn.wait()
+        self._turn_of_process.__enter__()
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Raises: InputError in place of an error that says that memory ran out."""
         with self._lock:
             self._depth -= 1
             if not self._depth:
+                self._turn_of_process.__exit__(None, None, None)
                 self._pass_on()
         if is_out_of_memory(error):
             clear_frames(error.__traceback__)  # which hold what was computed until then
