@@ -1,5 +1,6 @@
 // Once for the whole page: Ctrl+Enter (or Cmd+Enter) in a text box runs its panel, and so does Enter in a question;
 // a file dropped on a panel opens there; a text box reads in the direction of its first letter;
+// whoever presses Run by keyboard is at Cancel then, and back at Run in the end;
 // pictures and tables have names, and what folds says whether it is open.
 () => {
   const RIGHT_TO_LEFT = /^\P{L}*[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
@@ -35,6 +36,16 @@
     chooser.files = first.files;
     chooser.dispatchEvent(new Event("change", { bubbles: true }));
   });
+
+  // A button that can no longer be pressed loses the focus, which goes to the one beside it rather than to the page.
+  let focused = null;
+  document.addEventListener("focusin", (event) => (focused = event.target.closest?.(".buttons button")));
+  const keepFocus = () => {
+    if (focused?.disabled && [document.body, focused].includes(document.activeElement))
+      focused.parentElement.querySelector("button:enabled")?.focus({ preventScroll: true });
+  };
+  const pressable = { attributes: true, attributeFilter: ["disabled"], subtree: true };
+  new MutationObserver(() => requestAnimationFrame(keepFocus)).observe(document.body, pressable);
 
   // A picture or table is named by the head above it, and lines are read out point by point; a map has a table.
   const number = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });

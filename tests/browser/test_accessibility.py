@@ -14,7 +14,16 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.panel import TEXT, box, button, open_settings, run, written
+from tests.browser.panel import (
+    TEXT,
+    box,
+    button,
+    choose_settings,
+    open_settings,
+    run,
+    wait_until_finished,
+    written,
+)
 from tests.browser.test_explorer import explorer, look, part
 from tests.browser.test_looks import contrast, luminance
 from tests.browser.test_models import opened as models_opened
@@ -186,3 +195,26 @@ def problems(root: Locator, rules: list[str]) -> list:
     paper = luminance(root.page.evaluate(PAPER))
     faint = [where for ink, where in undecided if not ink.startswith("rgb") or contrast(luminance(ink), paper) < 4.5]
     return broken + faint
+
+
+def test_whoever_runs_by_keyboard_is_at_cancel_then_and_back_at_run_in_the_end(visit):
+    here = visit()
+    panel = here.tab("Fuse")
+    open_settings(panel)
+    choose_settings(panel, Beams=16, Longest_output=500, Shortest_output=500)
+    box(panel).fill(TEXT)
+    button(panel, "Fuse").focus()
+    here.page.keyboard.press("Enter")
+    expect(button(panel, "Cancel")).to_be_focused()
+    here.page.keyboard.press("Enter")
+    expect(panel.locator(".result-notes")).to_have_text("Stopped.")
+    expect(button(panel, "Fuse")).to_be_focused()
+
+
+def test_a_run_takes_the_focus_from_nothing_else(visit):
+    here = visit()
+    panel = here.tab("Fuse")
+    box(panel).fill(TEXT)
+    here.page.keyboard.press("Control+Enter")
+    wait_until_finished(panel)
+    expect(box(panel)).to_be_focused()
