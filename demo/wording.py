@@ -12,6 +12,7 @@ from seq2seq.engine import ModelCard
 from seq2seq.tasks import Generated, Section, Skill, Task, TokenCount
 from seq2seq.trace import Answer, FoundBy
 
+LONGEST_NAME = 100  # characters
 TITLE = "Gloss"
 LEAD = "Fuse and split sentences, summarize and question texts of any length, and see what the model looked at."
 
@@ -312,15 +313,20 @@ def no_such_wording(got: str, known: Iterable[str]) -> str:
 
 
 def no_such_tool(name: str, names: Iterable[str]) -> str:
-    return f"There is no tool called “{name}” here. There are: {', '.join(names)}."
+    return f"There is no tool called “{of_a_name(name)}” here. There are: {', '.join(names)}."
+
+
+def of_a_name(given: str) -> str:
+    """As much as anybody needs to know it again: a program can send one of any length."""
+    return given if len(given) <= LONGEST_NAME else f"{given[:LONGEST_NAME]}…"
 
 
 def no_such_parameter(name: str, names: Iterable[str]) -> str:
-    return f"There is no parameter called “{name}” here. There are: {', '.join(names) or 'none'}."
+    return f"There is no parameter called “{of_a_name(name)}” here. There are: {', '.join(names) or 'none'}."
 
 
 def no_such_model(model: str, names: Iterable[str]) -> str:
-    return f"There is no model called “{model}” here. Choose one of: {', '.join(names)}."
+    return f"There is no model called “{of_a_name(model)}” here. Choose one of: {', '.join(names)}."
 
 
 def model_choice(card: ModelCard) -> tuple[str, str]:

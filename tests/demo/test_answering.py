@@ -80,6 +80,7 @@ def test_a_stopped_reading_says_how_far_it_came(answering):
         ("Who?", None, None, "Please write or paste some text first."),
         (None, TEXT, None, "Please ask a question first."),
         ("Who?", TEXT, "someone/else", "There is no model called “someone/else” here"),
+        ("Who?", TEXT, "x" * 500, f"There is no model called “{'x' * 100}…” here"),
     ],
 )
 def test_what_cannot_be_worked_on_is_a_notice(answering, question, text, model, problem):
