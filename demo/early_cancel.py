@@ -48,15 +48,17 @@ class EarlyCancel:
         kind = str(session_hash), fn_index if isinstance(fn_index, int) else -1
         joined = self.expected.setdefault(kind, asyncio.get_running_loop().create_future())
         await asyncio.wait([joined], timeout=SECONDS_TO_JOIN)
+        if joined.done():
+            return joined.result()
         self.expected.pop(kind, None)
-        return joined.result() if joined.done() else ""
+        return ""
 
     async def push(self, body: Any, **about: Any) -> tuple:
         """Gradio's own; whoever waits to cancel what joins is told its name."""
         answer = joined, event_id, _ = await self.let_in(body, **about)
         expected = self.expected.pop((body.session_hash, body.fn_index), None)
-        if joined and expected:
-            expected.set_result(event_id)
+        if expected:
+            expected.set_result(event_id if joined else "")
         return answer
 
     def process_events(self, events: list[Event], *about: Any) -> Coroutine:
