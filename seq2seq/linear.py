@@ -5,6 +5,9 @@ thread of an AMD EPYC with AVX-512 and matrices of 384 x 384 to 50,358 x 1,024, 
 16 rows on, 0.5 to 0.9 from 3 to 8, and at 2 rows from 0.5 (the vocabulary) to 1.7 (the smallest matrix). In bfloat16
 torch uses it already; called directly it saves 1 to 5 microseconds. Both types save a pass over memory where the
 activation is applied on the way.
+
+oneDNN makes a program for each number of rows that it meets, so rows are added up to one of few numbers: a process that
+has read 1,250 texts of 1 to 900 words has 510 MB then, and not 1,180.
 """
 
 from __future__ import annotations
@@ -54,5 +57,16 @@ class Linear(nn.Linear):
         )
 
     def by_onednn(self, x: Tensor, activation: tuple[str, str]) -> Tensor:
+        """On one of few numbers of rows: oneDNN makes a program of some 100 kB for each, and keeps a thousand."""
         name, algorithm = activation
-        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, name, [], algorithm)
+        num_rows = x.numel() // self.in_features
+        more = rounded_up(num_rows) - num_rows
+        rows = F.pad(x.reshape(num_rows, self.in_features), (0, 0, 0, more)) if more else x
+        y = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, name, [], algorithm)
+        return y[:num_rows].view(*x.shape[:-1], self.out_features) if more else y
+
+
+def rounded_up(rows: int) -> int:
+    """By an eighth at most, and by less than 64."""
+    step = 1 << min(max((rows - 1).bit_length() - 4, 0), 6)
+    return -(-rows // step) * step

@@ -23,7 +23,6 @@ class EngineSettings(BaseSettings):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto: bfloat16 where it is fast
     memory: float | None = Field(None, gt=0)  # GB for the weights of models; None: 70 % of what there is
-
     side_by_side: bool = False  # whether other processes here may run a model at the same time
 
     @property

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from seq2seq.linear import FUSED, HAS_ONEDNN, Linear, gelu_tanh
+from seq2seq.linear import FUSED, HAS_ONEDNN, Linear, gelu_tanh, rounded_up
 
 needs_onednn = pytest.mark.skipif(not HAS_ONEDNN, reason="this build of torch comes without oneDNN")
-SHAPES = [(1, 24), (5, 24), (2, 3, 24), (5, 1, 24), (1, 5, 24), (70, 24), (0, 24)]
+SHAPES = [(1, 24), (5, 24), (2, 3, 24), (5, 1, 24), (1, 5, 24), (70, 24), (2, 9, 24), (0, 24)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -49,6 +49,12 @@ def test_when_the_second_way_is_taken():
         with torch.autocast("cpu", torch.bfloat16):
             assert not layer.is_faster_by_onednn(torch.randn(5, 24))
     assert not layer.is_faster_by_onednn(torch.randn(5, 24))
+
+
+def test_texts_of_all_lengths_are_of_few_numbers_of_rows():
+    numbers = {rows: rounded_up(rows) for rows in range(1, 4097)}
+    assert all(rows <= rounded <= min(1.125 * rows, rows + 63) for rows, rounded in numbers.items())
+    assert len(set(numbers.values())) < 120
 
 
 def test_gradients_go_through_the_activation():
