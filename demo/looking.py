@@ -174,7 +174,7 @@ class Looking:
             text = self.engine.written_text(written)
             return result(written.task, text, notes=[explorer_words.LINKED]), self.explored(written, text, look)
         except Exception as error:
-            return result(written.task, problem=explain(error)), None
+            return result(written.task, problem=explain(error)), gr.skip()
 
     def take(self, run: Run | None, section: int | None) -> tuple:
         """A result of another tab: what form and result show of it, and it as `open` opens it."""
@@ -203,7 +203,7 @@ class Looking:
         try:
             card = chosen_card(self.engine, task, model)
             for fetched in self.engine.loading(task, card.name):
-                yield fetching(task, fetched), None
+                yield fetching(task, fetched), gr.skip()
             if target and target.strip():
                 written = self.engine.force(task, text or "", target, card.name)
                 yield result(task, target.strip(), notes=[explorer_words.FORCED_NOTE]), self.explored(written, target)
@@ -212,7 +212,7 @@ class Looking:
                 so_far = generated.sections[0].text
                 if generated.finished:
                     break
-                yield result(task, so_far, notes=wording.running(generated), running=True), None
+                yield result(task, so_far, notes=wording.running(generated), running=True), gr.skip()
             first = generated.sections[0]
             if not first.text:
                 raise InputError(wording.NOTHING_WRITTEN)
@@ -220,7 +220,7 @@ class Looking:
             written = Written(task, first.source_text, first.target_ids, card.name)
             yield result(task, first.text, notes=notes), self.explored(written, first.text)
         except Exception as error:
-            yield result(task, so_far, problem=explain(error)), None
+            yield result(task, so_far, problem=explain(error)), gr.skip()
 
     def open(self, explored: Explored | None) -> tuple:
         """What is taken apart; the form of its map, the first record and its views; what else is of this result alone.

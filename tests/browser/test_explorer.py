@@ -262,6 +262,7 @@ def test_what_a_search_weighs_is_asked_anew_for_the_next_result(visit):
     tree = sure.locator(".bt-tree > *").first
     fold.click()
     tree.wait_for()
+    expect(fold).to_have_attribute("aria-expanded", "true")
     button(explorer(page), "Look").click()
     expect(fold).to_have_attribute("aria-expanded", "false")
     fold.click()

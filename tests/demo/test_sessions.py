@@ -47,7 +47,7 @@ def test_requests_of_programs_leave_nothing_behind():
         until(lambda: not server.demo._queue.event_ids_to_events)
         assert not server.demo.app.state_holder.session_data
         assert not server.demo.app.state_holder.unchanged
-        assert not server.demo._queue.pending_messages_per_session
+        until(lambda: not server.demo._queue.pending_messages_per_session)
         assert not server.demo._queue.pending_event_ids_session
 
 
