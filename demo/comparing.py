@@ -41,13 +41,13 @@ class Comparing:
     def compare(self, kept: Explored | None, explored: Explored | None, *form) -> tuple:
         """Whether there is anything to compare, facts and differences, and of either its texts and map.
 
-        `form` are the values of Look, in order: how both are looked at.
+        `form` are the values of Look, in order: how both are looked at. Without them, it is as the newer is at first.
         """
         if kept is None or explored is None or kept is explored:
             return gr.update(visible=False), "", "", *2 * (NO_VIEW, go.Figure(), "")
         with in_plain_words():
             facts = zip(explorer_words.FACTS, self.facts(kept), self.facts(explored), strict=True)
-            look = look_of(*form)
+            look = look_of(*form) if form else explored.look
             part = look.part if kept.sentences == explored.sentences else WHOLE
             return (
                 gr.update(visible=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import gradio as gr
@@ -34,6 +35,7 @@ AUTOMATIC = GenerationSettings()
 FRAME = ["attention"]  # the classes of what is around all pictures
 UNSEEN = [*FRAME, "unseen"]  # in the page, but not to be seen; Gradio shows a column that is visible="hidden"
 MOST_CELLS = 100_000  # of a map: about a megabyte on its way to the page
+UNTOUCHED = (gr.skip(),) * 29  # in place of what `Looking.open` returns
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,16 +167,17 @@ class Looking:
             return gr.update(selected="attention"), *untouched[:4], result(TASKS[0], problem=explain(error)), None
 
     def follow(self, linked: tuple[Written, Look] | None) -> tuple:
-        """What the page was opened with: the result, and what is taken apart."""
+        """What the page was opened with: the result, and it as `open` opens it."""
         if linked is None:
-            return gr.skip(), gr.skip()
+            return gr.skip(), *UNTOUCHED
         written, look = linked
         try:
             list(self.engine.loading(written.task, written.model))  # here, as no one else need wait for a download
             text = self.engine.written_text(written)
-            return result(written.task, text, notes=[explorer_words.LINKED]), self.explored(written, text, look)
+            opened = self.open(self.explored(written, text, look))
+            return result(written.task, text, notes=[explorer_words.LINKED]), *opened
         except Exception as error:
-            return result(written.task, problem=explain(error)), gr.skip()
+            return result(written.task, problem=explain(error)), *UNTOUCHED
 
     def take(self, run: Run | None, section: int | None) -> tuple:
         """A result of another tab: what form and result show of it, and it as `open` opens it."""
@@ -197,52 +200,55 @@ class Looking:
         kept = model if model in {card.name for card in cards} else cards[0].name
         return {"choices": [wording.model_choice(card) for card in cards], "value": kept}
 
+    def read_ahead(self, task: Task, text: str | None, model: str | None) -> None:
+        """The text is there, and its output about to be: whoever looks soon need not wait until it is read."""
+        with suppress(InputError):  # which whoever looks is told
+            self.engine.read_ahead(task, text or "", chosen_card(self.engine, task, model).name)
+
     def look(self, task: Task, text: str | None, target: str | None, model: str | None) -> Iterator[tuple]:
-        """The output as it is written, or at once where the visitor gives it; with the last, what is taken apart."""
+        """The output as it is written, or at once where the visitor gives it; with the last, it as `open` opens it."""
         so_far = ""
         try:
             card = chosen_card(self.engine, task, model)
             for fetched in self.engine.loading(task, card.name):
-                yield fetching(task, fetched), gr.skip()
+                yield fetching(task, fetched), *UNTOUCHED
             if target and target.strip():
                 written = self.engine.force(task, text or "", target, card.name)
-                yield result(task, target.strip(), notes=[explorer_words.FORCED_NOTE]), self.explored(written, target)
+                opened = self.open(self.explored(written, target))
+                yield result(task, target.strip(), notes=[explorer_words.FORCED_NOTE]), *opened
                 return
             for generated in self.engine.run(task, text or "", card.name):
                 so_far = generated.sections[0].text
                 if generated.finished:
                     break
-                yield result(task, so_far, notes=wording.running(generated), running=True), gr.skip()
+                yield result(task, so_far, notes=wording.running(generated), running=True), *UNTOUCHED
             first = generated.sections[0]
             if not first.text:
                 raise InputError(wording.NOTHING_WRITTEN)
             notes = wording.finished(generated) + [explorer_words.FIRST_SECTION] * (len(generated.sections) > 1)
             written = Written(task, first.source_text, first.target_ids, card.name)
-            yield result(task, first.text, notes=notes), self.explored(written, first.text)
+            yield result(task, first.text, notes=notes), *self.open(self.explored(written, first.text))
         except Exception as error:
-            yield result(task, so_far, problem=explain(error)), gr.skip()
+            yield result(task, so_far, problem=explain(error)), *UNTOUCHED
 
-    def open(self, explored: Explored | None) -> tuple:
+    def open(self, explored: Explored) -> tuple:
         """What is taken apart; the form of its map, the first record and its views; what else is of this result alone.
 
-        Of the map's form, the values of Look in order. Nothing changes where nothing is.
+        Of the map's form, the values of Look in order.
         """
-        if explored is None:
-            return (gr.skip(),) * 29
-        with in_plain_words():
-            look = explored.look
-            layers, heads, seen = self.see(explored, look.kind, look.layer, look.grain, look.part)
-            chosen = [head for head in look.heads if head < seen.record.num_heads]
-            drawing = look.largest, look.marks, look.log
-            parts = gr.update(choices=explorer_words.part_choices(explored.sentences), value=look.part)
-            return (
-                explored,
-                gr.update(elem_classes=FRAME),
-                *(look.kind, layers, heads | {"value": chosen}, look.grain, parts, *drawing),
-                seen,
-                *draw(seen, chosen, *drawing, None),
-                *self.unasked(explored),
-            )
+        look = explored.look
+        layers, heads, seen = self.choices_and_record(explored, look.kind, look.layer, look.grain, look.part)
+        chosen = [head for head in look.heads if head < seen.record.num_heads]
+        drawing = look.largest, look.marks, look.log
+        parts = gr.update(choices=explorer_words.part_choices(explored.sentences), value=look.part)
+        return (
+            explored,
+            gr.update(elem_classes=FRAME),
+            *(look.kind, layers, heads | {"value": chosen}, look.grain, parts, *drawing),
+            seen,
+            *draw(seen, chosen, *drawing, None),
+            *self.unasked(explored),
+        )
 
     def unasked(self, explored: Explored) -> tuple:
         """Of the tabs beside the map, which show nothing until they are asked: all heads, why, without heads, beams."""
@@ -254,12 +260,17 @@ class Looking:
             *(NO_VIEW, gr.update(open=False)),
         )
 
-    def see(
-        self, explored: Explored | None, kind: AttentionKind, layer: int | Combination, grain: Grain, part: int
-    ) -> tuple:
+    def see(self, explored: Explored | None, *view) -> tuple:
         """Another kind, layer, grain or part: the layers and heads to choose from, and the record."""
         if explored is None:
             return gr.skip(), gr.skip(), None
+        with in_plain_words():
+            return self.choices_and_record(explored, *view)
+
+    def choices_and_record(
+        self, explored: Explored, kind: AttentionKind, layer: int | Combination, grain: Grain, part: int
+    ) -> tuple[dict, dict, Seen]:
+        """The layers and heads of a kind, and the record; a layer that the kind lacks becomes its last."""
         count = explored.layers(kind)
         known = min(layer, count - 1) if isinstance(layer, int) else layer
         seen = self.seen(explored, kind, known, grain, part)
@@ -271,14 +282,13 @@ class Looking:
 
     def seen(self, explored: Explored, kind: AttentionKind, layer: int | Combination, grain: Grain, part: int) -> Seen:
         """The record, coarser where it would have more cells than fit."""
-        with in_plain_words():
-            if part >= len(explored.sentences):
-                raise InputError(explorer_words.NO_SUCH_PART)
-            within = None if part == WHOLE or kind == "decoder" else explored.sentences[part]
-            rows = "words" if grain == "sentences" and kind != "encoder" else grain
-            wanted = View(kind, layer, rows, grain, within if kind == "encoder" else None, within)
-            got = self.engine.fitting(explored.written, wanted, MOST_CELLS)
-            return Seen(self.engine.attention(explored.written, got), explorer_words.note_on_map(wanted, got))
+        if part >= len(explored.sentences):
+            raise InputError(explorer_words.NO_SUCH_PART)
+        within = None if part == WHOLE or kind == "decoder" else explored.sentences[part]
+        rows = "words" if grain == "sentences" and kind != "encoder" else grain
+        wanted = View(kind, layer, rows, grain, within if kind == "encoder" else None, within)
+        got = self.engine.fitting(explored.written, wanted, MOST_CELLS)
+        return Seen(self.engine.attention(explored.written, got), explorer_words.note_on_map(wanted, got))
 
     def glance(self, explored: Explored | None, kind: AttentionKind, shown: AttentionKind | None) -> tuple:
         """All heads of a kind, if it is not the one that is shown already; and which is shown now."""
@@ -287,19 +297,19 @@ class Looking:
         with in_plain_words():
             return packed(heads_grid(self.engine.heads(explored.written, kind))), kind
 
-    def glance_again(self, tab: str, *asked) -> tuple:
+    def glance_again(self, tab: str, explored: Explored | None) -> tuple:
         """As `glance`, which opening the tab of all heads asks for, where that tab is open already."""
-        return self.glance(*asked) if tab == explorer_words.HEADS_TAB else (gr.skip(), gr.skip())
+        is_open = tab == explorer_words.HEADS_TAB and explored is not None
+        return self.glance(explored, explored.look.kind, None) if is_open else (gr.skip(), gr.skip())
 
     def choose_head(
         self, explored: Explored | None, kind: AttentionKind, grain: Grain, part: int, event: gr.EventData
     ) -> tuple:
         """A head of the grid was clicked: its layer and itself in the form, and the record."""
         layer, head = event.layer, event.head
-        choices = explorer_words.layer_choices(explored.layers(kind))
-        seen = self.seen(explored, kind, layer, grain, part)
-        heads = gr.update(choices=explorer_words.head_choices(seen.record.num_heads), value=[head])
-        return gr.update(choices=choices, value=layer), heads, seen, gr.update(selected="map")
+        with in_plain_words():
+            layers, heads, seen = self.choices_and_record(explored, kind, layer, grain, part)
+            return layers, heads | {"value": [head]}, seen, gr.update(selected="map")
 
     def confidence(self, explored: Explored | None) -> str:
         """How sure the model was of each token."""
@@ -315,11 +325,12 @@ class Looking:
             for generated in self.engine.go_on(written, event.place, event.token_id):
                 so_far = generated.text
                 if not generated.finished:
-                    yield result(written.task, so_far, notes=wording.running(generated), running=True), gr.skip()
+                    yield result(written.task, so_far, notes=wording.running(generated), running=True), *UNTOUCHED
             other = replace(written, target_ids=generated.target_ids)
-            yield result(written.task, so_far, notes=[explorer_words.WENT_ON]), self.explored(other, so_far)
+            opened = self.open(self.explored(other, so_far))
+            yield result(written.task, so_far, notes=[explorer_words.WENT_ON]), *opened
         except Exception as error:
-            yield result(written.task, so_far, problem=explain(error)), gr.skip()
+            yield result(written.task, so_far, problem=explain(error)), *UNTOUCHED
 
     def why(self, explored: Explored | None, place: int) -> Iterator[tuple[dict, str]]:
         """How far it is, and what each method says, as they come."""

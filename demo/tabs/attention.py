@@ -35,8 +35,7 @@ class AskPanel:
     buttons: list[gr.Button]  # look, cancel
     model: gr.Dropdown
     result: gr.HTML
-    written: gr.State  # Explored, to be opened
-    explored: gr.State  # Explored, open
+    explored: gr.State  # Explored
 
 
 @dataclass(frozen=True)
@@ -97,23 +96,22 @@ def attention_tab(
             trigger_mode="always_last",
             **PAGE_EVENT,
         )
-        _wire_ask(ask, frame, looking)
         wire_map(shown, ask.explored, looking)
         wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
-        opened = [ask.explored, frame, *shown.form, shown.seen, *shown.drawn, grid, grid_kind]
+        opened = [ask.result, ask.explored, frame, *shown.form, shown.seen, *shown.drawn, grid, grid_kind]
         opened += [asked.stretch, asked.progress, asked.view, muting.kind, muting.layers, muting.heads, *muting.views]
         opened += [tree, beams_part]
-        ask.written.change(looking.open, ask.written, opened, show_progress_on=shown.views, **FOLLOWING)
+        _wire_ask(ask, frame, looking, opened)
         ask.explored.change(looking.confidence, ask.explored, sure, **FOLLOWING)
         glanced = [ask.explored, shown.kind, grid_kind]
         open_tab = gr.State(words.MAP_TAB)
         inner.select(selected_tab, None, open_tab, trigger_mode="always_last", **PAGE_EVENT)
         heads_tab.select(looking.glance, glanced, [grid, grid_kind], **FOLLOWING)
-        ask.explored.change(looking.glance_again, [open_tab, *glanced], [grid, grid_kind], **FOLLOWING)
+        ask.explored.change(looking.glance_again, [open_tab, ask.explored], [grid, grid_kind], **FOLLOWING)
         look, _ = ask.buttons
         _wire_why(ask, asked, looking, [look.click, sure.submit, *(panel.take.click for panel, _ in others)])
         gone_on = sure.submit(
-            stoppable(looking.go_on), ask.explored, [ask.result, ask.written], show_progress="minimal",
+            stoppable(looking.go_on), ask.explored, opened, show_progress="minimal", show_progress_on=ask.result,
             **MODEL_EVENT,
         )  # fmt: skip
         at_the_end(gone_on, end, ask.result, [*ask.buttons, ask.result])
@@ -139,15 +137,15 @@ def attention_tab(
             show_progress_on=shown.views,
             **MODEL_EVENT,
         )
-        form = [ask.task, ask.model, ask.box.text, ask.target, ask.result]  # the text is counted for its model
+        form = [ask.task, ask.model, ask.box.text, ask.target]  # the text is counted for its model
         for panel, run in others:
             panel.take.click(None, None, tabs, js=SHOW_TAB, **PAGE_EVENT)
             panel.take.click(
                 looking.take, [run, panel.section], [*form, *opened], show_progress_on=ask.result, **RUN_EVENT
             )
         linked = gr.State()
-        page.load(looking.arrive, None, [tabs, *form, linked], **FORM_EVENT)
-        linked.change(looking.follow, linked, [ask.result, ask.written], **FOLLOWING)
+        page.load(looking.arrive, None, [tabs, *form, ask.result, linked], **FORM_EVENT)
+        linked.change(looking.follow, linked, opened, show_progress_on=ask.result, **FOLLOWING)
 
 
 def selected_tab(event: gr.SelectData) -> str:
@@ -170,21 +168,28 @@ def ask_panel(looking: Looking) -> AskPanel:
             model = gr.Dropdown(**looking.model_options(TASKS[0]), label=wording.MODEL_LABEL)
         with gr.Column(elem_classes="answer"):
             shown = result_view(result(TASKS[0], hint=words.RESULT_HINT))
-    return AskPanel(task, box, target, buttons, model, shown, gr.State(), gr.State())
+    return AskPanel(task, box, target, buttons, model, shown, gr.State())
 
 
-def _wire_ask(ask: AskPanel, frame: gr.Column, looking: Looking) -> None:
+def _wire_ask(ask: AskPanel, frame: gr.Column, looking: Looking, opened: list[Component]) -> None:
     look, cancel = ask.buttons
     started = look.click(begin_look, ask.task, [look, cancel, ask.result, ask.explored, frame], **PAGE_EVENT)
     written = started.then(
         stoppable(looking.look),
         [ask.task, ask.box.text, ask.target, ask.model],
-        [ask.result, ask.written],
+        opened,
         show_progress_on=ask.result,
         **RUN_EVENT,
     )
     let_cancel(started, cancel)
     at_the_end(written, end, ask.result, [look, cancel, ask.result])
+    gr.on(
+        [ask.box.text.blur, ask.target.focus],
+        looking.read_ahead,
+        [ask.task, ask.box.text, ask.model],
+        show_progress="hidden",
+        **MODEL_EVENT,
+    )
     cancel.click(None, cancels=[written], **PAGE_EVENT)
 
 

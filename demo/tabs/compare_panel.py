@@ -50,15 +50,15 @@ def _run(head: str) -> tuple[gr.HTML, gr.Plot, gr.HTML]:
 def wire_compare(
     panel: ComparePanel, tab: gr.Tab, explored: gr.State, form: list[Component], comparing: Comparing
 ) -> None:
-    """Drawn when the tab is opened and whenever there is another run."""
+    """Drawn when the tab is opened and whenever there is another run, for which the form may not be filled in yet."""
     panel.button.click(keep, explored, [panel.kept, panel.note, panel.frame], **PAGE_EVENT)
-    gr.on(
-        [tab.select, explored.change],
-        comparing.compare,
-        [panel.kept, explored, *form],
-        [panel.frame, *panel.views],
-        trigger_mode="always_last",
-        show_progress="minimal",
-        show_progress_on=panel.views,
-        **MODEL_EVENT,
-    )
+    for drawn, inputs in ((tab.select, form), (explored.change, [])):
+        drawn(
+            comparing.compare,
+            [panel.kept, explored, *inputs],
+            [panel.frame, *panel.views],
+            trigger_mode="always_last",
+            show_progress="minimal",
+            show_progress_on=panel.views,
+            **MODEL_EVENT,
+        )

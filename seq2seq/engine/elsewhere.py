@@ -27,6 +27,7 @@ ANSWERS = frozenset({
 })  # fmt: skip
 FACTS = frozenset({"loaded", "machine"})  # asked without a call
 CARDS = frozenset({"card", "encoders", "models"})  # for which no model need be in memory
+UNASKED = frozenset({"read_ahead"})  # which would spend, on a guess, what others there need
 WITH_WEIGHTS = frozenset({"forget", "load", "pair"})  # which make no sense in another process
 
 
@@ -73,6 +74,10 @@ class Elsewhere(ABC):
             return self._answer(name)
         ask = self._stream if name in STREAMS else self._answer
         return update_wrapper(partial(ask, name), getattr(self._here, name))
+
+    def read_ahead(self, *asked: Any) -> None:
+        """Nothing is."""
+        return
 
     def _stream(self, name: str, *args, **kwargs) -> Iterator:
         """Raises: what the engine raises."""

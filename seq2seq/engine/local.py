@@ -224,6 +224,13 @@ class Engine(Explains):
     def count_tokens(self, task: Skill, text: str, model: str | None = None) -> TokenCount:
         return self.load(task, model).count(task, text)
 
+    def read_ahead(self, task: Task, text: str, model: str | None = None) -> None:
+        """Has a text read before anyone looks back at it, if its model is in memory and does nothing for anyone."""
+        if self.card(task, model).name in self.loaded and self.turns.are_free:
+            writer = self.load(task, model)
+            with self.turns:
+                writer.read(writer.source(task, text))
+
     def run(
         self, task: Task, text: str, model: str | None = None, settings: GenerationSettings | None = None
     ) -> Iterator[Generated]:

@@ -34,6 +34,11 @@ class Turns:
         self._owner: int | None = None  # a thread
         self._depth = 0
 
+    @property
+    def are_free(self) -> bool:
+        """Whether no thread here has a turn just now."""
+        return self._owner is None
+
     def __enter__(self) -> None:
         me, my_turn = threading.get_ident(), threading.Event()
         with self._lock:

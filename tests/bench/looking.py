@@ -48,6 +48,7 @@ VIEWS: dict[str, tuple[AttentionKind, int | Combination, Grain]] = {
 WORDS_POINTED_AT = 80
 PATIENCE = 120_000  # milliseconds
 SETTLED = 1_000  # milliseconds after a map for whatever else was asked for
+TYPED = 2_000  # milliseconds that a visitor takes, at the least, to write or paste what was written
 # Of the map that was drawn before, nothing is left to be taken for the new one.
 AWAIT_MAP = """() => {
   document.querySelectorAll(".heatmaplayer image").forEach((image) => image.remove());
@@ -108,8 +109,9 @@ class Pointing:
 
 @dataclass(frozen=True)
 class InChromium:
-    """Seconds from a click to the map: on Look, first and with another output, on another layer, and on the button that
-    takes over a summary; and pointing."""
+    """Seconds from a click to the map: on Look, at a text that was just filled in, at one that was there while the
+    output was typed, and with another output; on another layer, and on the button that takes over a summary; and
+    pointing."""
 
     looks: list[float]
     layers: list[float]
@@ -172,11 +174,13 @@ def in_chromium(engine: Engine, num_tokens: int, target_tokens: int) -> InChromi
         page.get_by_role("tab", name="Attention", exact=True).click()
         panel = explorer(page)
         panel.get_by_label("Summarize", exact=True).check()
-        box(panel).fill(text_of(engine, num_tokens, start=len(VIEWS)))
         target = panel.get_by_role("textbox", name=re.compile("^What was written"))
+        first, second = (text_of(engine, num_tokens, start=len(VIEWS) + number) for number in range(2))
         looks = []
-        for start in range(2):
+        for start, (text, pause) in enumerate(((first, 0), (second, TYPED), (second, 0))):
+            box(panel).fill(text)
             target.fill(text_of(engine, target_tokens, start))
+            page.wait_for_timeout(pause)
             looks.append(seconds_to_the_map(panel, button(panel, "Look")))
         layers = [seconds_to_the_map(panel, layer_choice(panel, number)) for number in (2, 3, 4)]
         found = pointing(page, panel)

@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.panel import TEXT, box, button, finished_fusion, lit, output, read, run, written
 from tests.browser.test_choices import choose, wait_for
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -100,6 +101,22 @@ def test_tasks_and_texts_in_quick_turns_are_counted_in_the_end(visit):
         panel.get_by_label("Summarize", exact=True).check()
         box(panel).fill(TEXT * 10 * number)
     expect(panel.get_by_text(re.compile(r"^\d{3} of 4,096 tokens$"))).to_be_visible()
+
+
+def test_a_text_is_read_while_what_was_written_is_typed(visit, engine):
+    page = visit().page
+    page.get_by_role("tab", name="Attention", exact=True).click()
+    panel = explorer(page)
+    box(panel).fill(TEXT)
+    before = engine.read
+    panel.get_by_role("textbox", name=re.compile("^What was written")).fill("Ada wrote notes in 1843.")
+    until(lambda: engine.read > before)
+    box(panel).fill("\n")
+    before = engine.read
+    panel.get_by_role("textbox", name=re.compile("^What was written")).fill("Ada")
+    button(panel, "Look").click()
+    expect(panel.get_by_text(re.compile("^There is no text yet"))).to_be_visible()
+    expect(page.locator(".toast-body")).to_have_count(0)
 
 
 def test_words_of_ones_own_are_looked_at_as_if_they_were_written(visit):

@@ -1,4 +1,4 @@
-"""The real engine, with a count of what becomes of its runs."""
+"""The real engine, with a count of what becomes of its runs, and of what it reads ahead."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from seq2seq.engine import Engine
 
 
 class WatchedEngine(Engine):
-    """Counts the runs that came to their end and those that were left before it."""
+    """Counts the runs that came to their end and those that were left before it, and the texts read ahead."""
 
     finished = 0
     left = 0
+    read = 0
 
     def run(self, *arguments, **settings):
         ended = False
@@ -19,3 +20,7 @@ class WatchedEngine(Engine):
         finally:
             self.finished += ended
             self.left += not ended
+
+    def read_ahead(self, *arguments):
+        super().read_ahead(*arguments)
+        self.read += 1

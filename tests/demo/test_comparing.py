@@ -24,7 +24,7 @@ def looking() -> Looking:
 
 
 def explored(looking, text, output):
-    *_, (_, found) = looking.look("fuse", text, output, None)
+    *_, (_, found, *_) = looking.look("fuse", text, output, None)
     return found
 
 

@@ -187,7 +187,7 @@ def test_any_text_goes_through_the_models_and_their_pictures(handlers):
         handlers.first_look(run, "words")
         *_, (found, *_) = answering.read(text, TEXT + text, None)
         assert wording.APOLOGY not in found["problem"]
-        *_, (shown, explored) = looking.look("fuse", TEXT + text, text, None)
+        *_, (shown, explored, *_) = looking.look("fuse", TEXT + text, text, None)
         assert wording.APOLOGY not in shown["problem"]
         if shown["problem"]:
             return

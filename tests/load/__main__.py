@@ -1,8 +1,9 @@
 """python -m tests.load [--clients 100] [--minutes 5]: many visitors at once, on a real server with the embedded models.
 
-Every client asks for one fusion or split after the other, by the API and its queue. What it must get is known: what the
-engine writes for the same text alone. Reported are lost and crossed answers, how long an answer and its first word
-take, how evenly the clients were served, and the server's memory.
+Every client asks for one fusion, split or answer after the other, by the API and its queue; the texts with the answers
+are of all lengths. What it must get is known: what the engine says to the same text alone. Reported are lost and
+crossed answers, how long an answer and its first word take, how evenly the clients were served, and the server's
+memory.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import quantiles
 
@@ -27,7 +29,7 @@ import psutil
 
 from demo.examples import examples
 from seq2seq.engine import Engine, EngineSettings
-from seq2seq.tasks import Task
+from seq2seq.tasks import Skill, Task
 from tests.load.client import ask
 
 ROOT = Path(__file__).parents[2]
@@ -35,14 +37,15 @@ TASKS: tuple[Task, ...] = ("fuse", "split")
 NAMES = ("Ada", "Bruno", "Chiara", "Dimitri", "Edna", "Farid", "Greta", "Hugo", "Ines", "Jonas")
 PLACES = ("Oslo", "Turin", "Lima", "Accra", "Kyoto", "Quebec", "Perth", "Cork", "Graz", "Porto")
 AUTOMATIC = [None] * 13  # the model, and settings of the search
+NUM_PASSAGES, LONGEST_PASSAGE = 150, 900  # words
 SECONDS_BETWEEN_READINGS = 5
 
 
 @dataclass(frozen=True)
 class Question:
-    task: Task
-    text: str
-    answer: str  # what the engine writes for it alone
+    task: Skill
+    arguments: list
+    answer: str | None  # what the engine says to it alone
 
 
 @dataclass
@@ -51,21 +54,35 @@ class Report:
 
     seconds: list[float] = field(default_factory=list)  # of each answer
     first_words: list[float] = field(default_factory=list)  # seconds until each
-    wrong: list[tuple[str, str]] = field(default_factory=list)  # an answer, and what it should have been
+    wrong: list[tuple[str | None, str | None]] = field(default_factory=list)  # an answer, and what it should have been
     errors: Counter[str] = field(default_factory=Counter)
     answers_of: Counter[int] = field(default_factory=Counter)  # by client
     memory: list[int] = field(default_factory=list)  # bytes of the server, every few seconds
 
 
-def questions() -> list[Question]:
+def questions(engine: Engine) -> Iterator[Question]:
     """Each example, and sentences about many people in many places, with their answers."""
-    engine = Engine(EngineSettings())
     texts: list[tuple[Task, str]] = [
         (task, text) for task in TASKS for title, text in examples(task).items() if "fails" not in title
     ]
     texts += [("fuse", f"{name} moved to {place}. There the bakery opened in 1987.") for name, place in everybody()]
     texts += [("split", f"{name} moved to {place}, where a bakery opened in 1987.") for name, place in everybody()]
-    return [Question(task, text, list(engine.run(task, text))[-1].text) for task, text in texts]
+    for task, text in texts:
+        *_, generated = engine.run(task, text)
+        yield Question(task, [text, *AUTOMATIC], generated.text)
+    for asked, passage in passages():
+        *_, reading = engine.answer(asked, passage)
+        yield Question("answer", [asked, passage, None], reading.answer.best and reading.answer.best.text)
+
+
+def passages() -> Iterator[tuple[str, str]]:
+    """Questions, and as many words about everybody as it happens."""
+    chance = random.Random(0)
+    for _ in range(NUM_PASSAGES):
+        people = chance.sample(list(everybody()), len(NAMES))
+        words = " ".join(f"{name} moved to {place} and opened a bakery there." for name, place in people).split()
+        kept = " ".join(islice(cycle(words), chance.randint(1, LONGEST_PASSAGE)))
+        yield f"Where did {people[0][0]} open a bakery?", kept
 
 
 def everybody() -> Iterator[tuple[str, str]]:
@@ -103,20 +120,24 @@ def wait_until_ready(address: str) -> None:
 
 async def visit(number: int, address: str, known: list[Question], report: Report, until: float) -> None:
     """One client, until the time is up."""
-    chance = random.Random(number)
+    chance, by_task = random.Random(number), defaultdict(list)
+    for question in known:
+        by_task[question.task].append(question)
     async with httpx.AsyncClient(base_url=address, timeout=None) as http:
         while time.monotonic() < until:
-            question = chance.choice(known)
+            question = chance.choice(by_task[chance.choice(list(by_task))])
             started = time.monotonic()
             try:
                 got, first_word = "", None
-                async for text in ask(http, question.task, [question.text, *AUTOMATIC]):
-                    got, first_word = text, first_word or time.monotonic() - started
+                async for told in ask(http, question.task, question.arguments):
+                    got = told["answer"] if question.task == "answer" else told
+                    first_word = first_word or (got and time.monotonic() - started)
             except Exception as error:
                 report.errors[f"{type(error).__name__}: {error}"] += 1
                 continue
             report.seconds.append(time.monotonic() - started)
-            report.first_words.append(first_word)
+            if first_word:
+                report.first_words.append(first_word)
             report.answers_of[number] += 1
             if got != question.answer:
                 report.wrong.append((got, question.answer))
@@ -163,7 +184,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=100)
     parser.add_argument("--minutes", type=float, default=5)
     arguments = parser.parse_args()
-    known = questions()
+    known = list(questions(Engine(EngineSettings())))
     with server(arguments.clients) as (address, process):
         report = asyncio.run(load(address, process, known, arguments.clients, 60 * arguments.minutes))
     tell(report, arguments.clients, arguments.minutes)

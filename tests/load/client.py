@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 
@@ -12,8 +13,8 @@ class Refused(Exception):
     """The server's own words."""
 
 
-async def ask(http: httpx.AsyncClient, endpoint: str, data: list) -> AsyncIterator[str]:
-    """The output so far each time it grows; `data` are all of the endpoint's arguments."""
+async def ask(http: httpx.AsyncClient, endpoint: str, data: list) -> AsyncIterator[Any]:
+    """The endpoint's value so far each time it grows; `data` are all of the endpoint's arguments."""
     queued = await http.post(f"/gradio_api/call/{endpoint}", json={"data": data})
     if queued.status_code != 200:
         raise Refused(queued.text)

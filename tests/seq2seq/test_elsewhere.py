@@ -8,9 +8,9 @@ import pytest
 
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.engine import Engine
-from seq2seq.engine.elsewhere import ANSWERS, CARDS, FACTS, STREAMS, WITH_WEIGHTS, Failed, outcomes
+from seq2seq.engine.elsewhere import ANSWERS, CARDS, FACTS, STREAMS, UNASKED, WITH_WEIGHTS, Failed, outcomes
 
-KNOWN = (ANSWERS, CARDS, FACTS, STREAMS, WITH_WEIGHTS)
+KNOWN = (ANSWERS, CARDS, FACTS, STREAMS, UNASKED, WITH_WEIGHTS)
 
 
 def test_of_all_that_an_engine_does_it_is_known_how_it_is_asked_from_elsewhere():

@@ -11,7 +11,8 @@ from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.engine import Engine, EngineSettings, View
 from seq2seq.engine.local import choose_device, choose_dtype, read_card
 from seq2seq.engine.memory import keep_freed_memory
-from seq2seq.tasks import TASKS, GenerationSettings, InputError
+from seq2seq.tasks import TASKS, GenerationSettings, InputError, writing
+from seq2seq.tasks.writing import encode
 
 
 def test_models_are_found_with_what_they_can_do(engine):
@@ -52,6 +53,42 @@ def test_count_tokens_counts_the_whole_text(engine):
     assert count.num_sections == 1
     *_, summary = engine.run("summarize", "bakery " * 500, "taught")
     assert engine.count_tokens("summarize", "bakery " * 500, "taught").num_sections == summary.num_sections > 1
+
+
+@pytest.fixture
+def read(monkeypatch) -> list[tuple[int, ...]]:
+    """The sources that an encoder has read since, without those that it remembered."""
+    sources = []
+
+    def noting(model, input_ids):
+        sources.append(input_ids)
+        return encode(model, input_ids)
+
+    monkeypatch.setattr(writing, "encode", noting)
+    return sources
+
+
+def test_a_text_that_was_read_ahead_is_not_read_again(models, read):
+    engine = Engine(EngineSettings(models=models))
+    engine.load("fuse", "taught")
+    engine.read_ahead("fuse", "Rain fell all night.", "taught")
+    assert len(read) == 1
+    written = engine.force("fuse", "Rain fell all night.", "Rain fell.", "taught")
+    engine.attention(written, View("cross", 0))
+    list(engine.run("fuse", "Rain fell all night.", "taught"))
+    assert len(read) == 1
+
+
+def test_nothing_is_read_ahead_that_a_model_must_be_loaded_for_or_others_wait_for(models, read):
+    engine = Engine(EngineSettings(models=models))
+    engine.read_ahead("fuse", "Rain fell all night.", "taught")
+    assert not engine.loaded
+    engine.load("fuse", "taught")
+    with engine.turns:
+        engine.read_ahead("fuse", "Rain fell all night.", "taught")
+    assert not read
+    with pytest.raises(InputError, match="Type or paste"):
+        engine.read_ahead("fuse", " ", "taught")
 
 
 def test_many_texts_come_back_in_order_and_errors_as_values(engine):
