@@ -72,8 +72,12 @@ def result(
     running: bool = False,
     progress: dict | None = None,
     pieces: Sequence[Sequence[str]] = (),
+    opened: bool = False,
 ) -> dict:
-    """What the result widget shows (assets/js/result.js); `pieces` are those of `cut_at_novel_words`."""
+    """What the result widget shows (assets/js/result.js).
+
+    `pieces` are those of `cut_at_novel_words`; `opened` says whether what is below it takes it apart.
+    """
     return {
         "text": text,
         "pieces": list(pieces),
@@ -85,6 +89,7 @@ def result(
         "progress": progress,
         "longer": "",
         "known": "",
+        "opened": opened,
         "filename": f"gloss-{task}.txt",
     }
 

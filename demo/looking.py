@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import gradio as gr
 import plotly.graph_objects as go
@@ -32,10 +33,8 @@ from seq2seq.tasks.differing import differing
 from seq2seq.trace import AttentionKind, AttentionRecord, Attribution, Combination, Token
 
 AUTOMATIC = GenerationSettings()
-FRAME = ["attention"]  # the classes of what is around all pictures
-UNSEEN = [*FRAME, "unseen"]  # in the page, but not to be seen; Gradio shows a column that is visible="hidden"
 MOST_CELLS = 100_000  # of a map: about a megabyte on its way to the page
-UNTOUCHED = (gr.skip(),) * 29  # in place of what `Looking.open` returns
+UNTOUCHED = (gr.skip(),) * 28  # in place of what `Looking.open` returns
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +63,8 @@ class Seen:
 
 
 def begin_look(task: Task) -> tuple:
-    """Look was pressed: the buttons, an empty result, nothing to take apart, and no pictures of what was."""
-    return *buttons(running=True), result(task, running=True), None, gr.update(elem_classes=UNSEEN)
+    """Look was pressed: the buttons, an empty result, and nothing to take apart."""
+    return *buttons(running=True), result(task, running=True), None
 
 
 def begin_why() -> tuple:
@@ -175,7 +174,7 @@ class Looking:
             list(self.engine.loading(written.task, written.model))  # here, as no one else need wait for a download
             text = self.engine.written_text(written)
             opened = self.open(self.explored(written, text, look))
-            return result(written.task, text, notes=[explorer_words.LINKED]), *opened
+            return result(written.task, text, notes=[explorer_words.LINKED], opened=True), *opened
         except Exception as error:
             return result(written.task, problem=explain(error)), *UNTOUCHED
 
@@ -191,7 +190,7 @@ class Looking:
                 gr.update(**self.model_options(run.task, run.model)),
                 shown.source_text,
                 "",
-                result(run.task, shown.text, notes=[explorer_words.TAKEN]),
+                result(run.task, shown.text, notes=[explorer_words.TAKEN], opened=True),
                 *self.open(self.explored(run.written(number), shown.text, settings=run.settings)),
             )
 
@@ -215,7 +214,7 @@ class Looking:
             if target and target.strip():
                 written = self.engine.force(task, text or "", target, card.name)
                 opened = self.open(self.explored(written, target))
-                yield result(task, target.strip(), notes=[explorer_words.FORCED_NOTE]), *opened
+                yield result(task, target.strip(), notes=[explorer_words.FORCED_NOTE], opened=True), *opened
                 return
             for generated in self.engine.run(task, text or "", card.name):
                 so_far = generated.sections[0].text
@@ -227,7 +226,7 @@ class Looking:
                 raise InputError(wording.NOTHING_WRITTEN)
             notes = wording.finished(generated) + [explorer_words.FIRST_SECTION] * (len(generated.sections) > 1)
             written = Written(task, first.source_text, first.target_ids, card.name)
-            yield result(task, first.text, notes=notes), *self.open(self.explored(written, first.text))
+            yield result(task, first.text, notes=notes, opened=True), *self.open(self.explored(written, first.text))
         except Exception as error:
             yield result(task, so_far, problem=explain(error)), *UNTOUCHED
 
@@ -243,7 +242,6 @@ class Looking:
         parts = gr.update(choices=explorer_words.part_choices(explored.sentences), value=look.part)
         return (
             explored,
-            gr.update(elem_classes=FRAME),
             *(look.kind, layers, heads | {"value": chosen}, look.grain, parts, *drawing),
             seen,
             *draw(seen, chosen, *drawing, None),
@@ -319,18 +317,21 @@ class Looking:
             return packed(choices_view(self.engine.choices(explored.written), explored.text))
 
     def go_on(self, explored: Explored, event: gr.EventData) -> Iterator[tuple]:
-        """As `look`: the output with the alternative that was picked, and what the model writes after it."""
+        """As `look`: the output with the alternative that was picked, and what the model writes after it.
+
+        Until then what was taken apart stays so.
+        """
         written, so_far = explored.written, ""
+        grown = partial(result, written.task, opened=True)
         try:
             for generated in self.engine.go_on(written, event.place, event.token_id):
                 so_far = generated.text
                 if not generated.finished:
-                    yield result(written.task, so_far, notes=wording.running(generated), running=True), *UNTOUCHED
+                    yield grown(so_far, notes=wording.running(generated), running=True), *UNTOUCHED
             other = replace(written, target_ids=generated.target_ids)
-            opened = self.open(self.explored(other, so_far))
-            yield result(written.task, so_far, notes=[explorer_words.WENT_ON]), *opened
+            yield grown(so_far, notes=[explorer_words.WENT_ON]), *self.open(self.explored(other, so_far))
         except Exception as error:
-            yield result(written.task, so_far, problem=explain(error)), *UNTOUCHED
+            yield grown(so_far, problem=explain(error)), *UNTOUCHED
 
     def why(self, explored: Explored | None, place: int) -> Iterator[tuple[dict, str]]:
         """How far it is, and what each method says, as they come."""

@@ -1,7 +1,8 @@
 // The result as it grows: the text, a line about the run, and copy and download, which never leave the browser.
 // Runs once when its gr.HTML is made. props.value is {text, pieces, hint, score, notes, problem, running, progress, longer,
-// filename}: pieces the text as [what the source has, a word that it lacks], progress {done, of, says} for a text that is
-// read in several sections or a model that is fetched, longer the summary that this one is made of.
+// filename, opened}: pieces the text as [what the source has, a word that it lacks], progress {done, of, says} for a text that is
+// read in several sections or a model that is fetched, longer the summary that this one is made of, opened whether
+// it is taken apart below.
 
 element.innerHTML = `
   <div class="result-progress">
@@ -47,6 +48,7 @@ function draw() {
   part(".result-longer p").textContent = value.longer || "";
   if (value.running && !element.classList.contains("is-running")) element.scrollIntoView({ block: "nearest" });
   element.classList.toggle("is-running", Boolean(value.running));
+  element.classList.toggle("is-opened", Boolean(value.opened));
 }
 
 // A finished text with the words marked that its source does not have; one that is still growing as it is.

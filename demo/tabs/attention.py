@@ -12,7 +12,7 @@ from demo import explorer_words as words
 from demo import wording
 from demo.comparing import Comparing
 from demo.handlers import end, result
-from demo.looking import UNSEEN, Looking, begin_look, begin_why
+from demo.looking import Looking, begin_look, begin_why
 from demo.tabs.attention_panel import AttentionPanel
 from demo.tabs.compare_panel import compare_panel, wire_compare
 from demo.tabs.events import FORM_EVENT, MODEL_EVENT, PAGE_EVENT, RUN_EVENT, at_the_end
@@ -68,7 +68,7 @@ def attention_tab(
     with gr.Tab(words.TAB, id="attention"):
         ask = ask_panel(looking)
         with (
-            gr.Column(elem_classes=UNSEEN) as frame,  # in the page, to be drawn into sooner
+            gr.Column(elem_classes=["attention", "apart"]),  # there, if not to be seen, and so drawn into sooner
             gr.Tabs(elem_classes="explorer", overflow_behavior="wrap") as inner,
         ):
             with gr.Tab(words.MAP_TAB, id="map"):
@@ -98,10 +98,10 @@ def attention_tab(
         )
         wire_map(shown, ask.explored, looking)
         wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
-        opened = [ask.result, ask.explored, frame, *shown.form, shown.seen, *shown.drawn, grid, grid_kind]
+        opened = [ask.result, ask.explored, *shown.form, shown.seen, *shown.drawn, grid, grid_kind]
         opened += [asked.stretch, asked.progress, asked.view, muting.kind, muting.layers, muting.heads, *muting.views]
         opened += [tree, beams_part]
-        _wire_ask(ask, frame, looking, opened)
+        _wire_ask(ask, looking, opened)
         ask.explored.change(looking.confidence, ask.explored, sure, **FOLLOWING)
         glanced = [ask.explored, shown.kind, grid_kind]
         open_tab = gr.State(words.MAP_TAB)
@@ -171,9 +171,9 @@ def ask_panel(looking: Looking) -> AskPanel:
     return AskPanel(task, box, target, buttons, model, shown, gr.State())
 
 
-def _wire_ask(ask: AskPanel, frame: gr.Column, looking: Looking, opened: list[Component]) -> None:
+def _wire_ask(ask: AskPanel, looking: Looking, opened: list[Component]) -> None:
     look, cancel = ask.buttons
-    started = look.click(begin_look, ask.task, [look, cancel, ask.result, ask.explored, frame], **PAGE_EVENT)
+    started = look.click(begin_look, ask.task, [look, cancel, ask.result, ask.explored], **PAGE_EVENT)
     written = started.then(
         stoppable(looking.look),
         [ask.task, ask.box.text, ask.target, ask.model],

@@ -81,10 +81,17 @@ def decode(pair: Pair) -> Tensor:
 def of_layer(pair: Pair, view: View, columns: Axis) -> Tensor:
     """H T C"""
     check_layer(pair, view.kind, view.layer)
-    wanted = (view.kind, view.layer)
-    with recording(lambda *address: address == wanted, keep=SummedUp(columns.sums())) as tape:
-        read(pair, view.kind)
-    return tape.weights[wanted][0]
+    summed_up = SummedUp(columns.sums())
+
+    def keep(*seen) -> Tensor:
+        raise Enough(summed_up(*seen))
+
+    try:
+        with recording(lambda *address: address == (view.kind, view.layer), keep=keep):
+            read(pair, view.kind)
+    except Enough as enough:
+        return enough.looked[0]
+    raise AssertionError(f"layer {view.layer} has no {view.kind} attention")
 
 
 def of_all_layers(pair: Pair, view: View, columns: Axis) -> Tensor:
@@ -110,6 +117,13 @@ def rolled_out(pair: Pair, view: View, columns: Axis) -> Tensor:
             read(pair, kind)
     reached = rollout.reached
     return (reached / reached.sum(dim=-1, keepdim=True).clamp(min=torch.finfo(reached.dtype).tiny))[None, :, :-1]
+
+
+@dataclass
+class Enough(Exception):
+    """Ends a pass at the layer that was to be seen: what comes after it is not needed."""
+
+    looked: Tensor  # B H T C
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from demo.answering import Answering
 from demo.explorer_words import EXPORTS
 from demo.handlers import Handlers
 from demo.links import read_link
-from demo.looking import Looking, draw, exported
+from demo.looking import Looking, Seen, draw, exported
 from demo.setting_fields import FIELDS
 from demo.settings import PageSettings
 from seq2seq.engine import Engine, EngineSettings
@@ -191,7 +191,7 @@ def test_any_text_goes_through_the_models_and_their_pictures(handlers):
         assert wording.APOLOGY not in shown["problem"]
         if shown["problem"]:
             return
-        seen = looking.open(explored)[10]
+        [seen] = [each for each in looking.open(explored) if isinstance(each, Seen)]
         draw(seen, [], False, "shown", False, None)
         for form in EXPORTS:
             exported(seen, [], False, "shown", form)

@@ -16,7 +16,7 @@ import pytest
 from demo import zero_gpu
 from demo.answering import Answering
 from demo.handlers import Handlers
-from demo.looking import Looking
+from demo.looking import Looking, Seen
 from demo.setting_fields import FIELDS
 from demo.zero_gpu import SECONDS, Borrowing, borrowing, gpu
 from seq2seq.engine import Engine, EngineSettings
@@ -27,7 +27,7 @@ TEXT = "Rain fell all night. The river rose."
 EMPTY = ("",) * len(FIELDS)
 NEEDS_NO_GPU = {
     "answer_settings", "card", "count_tokens", "encoders", "load", "load_defaults", "loading", "machine", "models",
-    "loaded", "must_be_fetched",
+    "loaded", "must_be_fetched", "read_ahead",
 }  # fmt: skip
 NOT_OF_A_PAGE = {"answer_many", "forget", "pair", "run_many"}
 
@@ -113,7 +113,8 @@ def test_the_whole_way_of_a_fusion_and_of_looking_back_at_it(spaces, engine):
 
     looking = Looking(borrowing(engine))
     explored = looking.take(run, 0)[5]
-    assert looking.open(explored)[10].record.num_heads == 12
+    [seen] = [each for each in looking.open(explored) if isinstance(each, Seen)]
+    assert seen.record.num_heads == 12
     assert looking.confidence(explored)
     assert looking.glance(explored, "cross", None)[0]
     assert looking.beams(explored)
