@@ -158,16 +158,13 @@ async def load(address: str, process: psutil.Process, known: list[Question], cli
 
 def tell(report: Report, clients: int, minutes: float) -> None:
     answers = len(report.seconds)
-    after_a_minute = report.memory[60 // SECONDS_BETWEEN_READINGS :] or report.memory
     print(f"{clients} clients, {minutes:g} minutes: {answers} answers, {answers / minutes / 60:.1f} a second")
     print(f"wrong or crossed: {len(report.wrong)}; lost: {sum(report.errors.values())} {dict(report.errors)}")
     print(f"seconds to an answer: {spread(report.seconds)}; to its first word: {spread(report.first_words)}")
     counts = [report.answers_of[number] for number in range(clients)]
     print(f"answers a client: {min(counts)} to {max(counts)}")
-    print(
-        f"memory: {report.memory[0] / 1e6:,.0f} MB at the start, {after_a_minute[0] / 1e6:,.0f} MB after a minute, "
-        f"{after_a_minute[-1] / 1e6:,.0f} MB at the end"
-    )
+    each_minute = report.memory[:: 60 // SECONDS_BETWEEN_READINGS]
+    print("memory, MB, every minute:", *(f"{size / 1e6:,.0f}" for size in (*each_minute, report.memory[-1])))
     for got, wanted in report.wrong[:3]:
         print(f"  got {got!r}\n  not {wanted!r}")
 
