@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -14,28 +16,30 @@ from seq2seq.trace import AttentionRecord, Token
 ROW_HEIGHT = 24  # pixels
 MAX_ROWS_HEIGHT = 760
 LABELS_HEIGHT = 120
-MAX_COLUMN_LABELS = 48
-MIN_LABEL_HEIGHT = 15
+MAX_WITH_GAPS = 48  # rows or columns
 MAX_COLUMNS = 800  # more would be narrower than a pixel
 
 
 def heatmap(record: AttentionRecord, head: int | None = None, log: bool = False) -> go.Figure:
     """The map of one head, or of the mean over heads for None; with `log`, ink grows with a weight's logarithm.
 
-    Axes are named by tokens; where there are more than fit, every n-th is named, and pointing at a cell names
-    both of its tokens with their positions. Of more than MAX_COLUMNS, the darkest of some neighbours stands for them.
+    Axes are named by tokens; the page names every n-th where there are more than fit, and more when one zooms in.
+    Pointing at a cell names both of its tokens with their positions. Of more than MAX_COLUMNS, the darkest of some
+    neighbours stands for them.
     """
     weights = record.head(head)  # T S
     darkest = darkest_weight(weights, record.sources)
     starts = thinned(len(record.sources), MAX_COLUMNS)
     weights = np.maximum.reduceat(weights, starts, axis=1)
-    gap = 1 if max(weights.shape) <= MAX_COLUMN_LABELS else 0
+    gap = 1 if max(weights.shape) <= MAX_WITH_GAPS else 0
     rows_height = min(MAX_ROWS_HEIGHT, max(120, ROW_HEIGHT * len(record.targets)))
+    across = [_category(record.sources, start, starts.step) for start in starts]
+    down = [_category(record.targets, place) for place in range(len(record.targets))]
     figure = go.Figure(
         go.Heatmap(
             z=weights.astype(np.float32),
-            x=[_category(record.sources, start, starts.step) for start in starts],
-            y=[_category(record.targets, place) for place in range(len(record.targets))],
+            x=across,
+            y=down,
             xgap=gap,
             ygap=gap,
             zmin=0.0,
@@ -46,9 +50,9 @@ def heatmap(record: AttentionRecord, head: int | None = None, log: bool = False)
         )
     )
     figure.update_layout(LAYOUT, height=rows_height + LABELS_HEIGHT)
-    named = tuple(record.sources[start] for start in starts)
-    figure.update_xaxes(tickangle=-45 if len(named) <= 30 else -90, **_axis(named, MAX_COLUMN_LABELS))
-    figure.update_yaxes(autorange="reversed", **_axis(record.targets, rows_height // MIN_LABEL_HEIGHT))
+    named = [record.sources[start] for start in starts]
+    figure.update_xaxes(tickangle=-45 if len(named) <= 30 else -90, **_axis(across, named))
+    figure.update_yaxes(autorange="reversed", **_axis(down, record.targets))
     return figure
 
 
@@ -66,13 +70,10 @@ def _category(tokens: tuple[Token, ...], start: int, count: int = 1) -> str:
     return f"{label(tokens[start], 20)} to {label(tokens[last], 20)} ({start + 1} to {last + 1})"
 
 
-def _axis(tokens: tuple[Token, ...], max_labels: int) -> dict:
-    shown = thinned(len(tokens), max_labels)
+def _axis(categories: Sequence[str], tokens: Sequence[Token]) -> dict:
     return {
         "type": "category",
-        "tickmode": "array",
-        "tickvals": list(shown),
-        "ticktext": [label(tokens[position]) for position in shown],
+        "labelalias": {category: label(token) for category, token in zip(categories, tokens, strict=True)},
         "automargin": True,
         "showgrid": False,
         "zeroline": False,

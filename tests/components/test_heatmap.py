@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.heatmap import MAX_COLUMN_LABELS, MAX_COLUMNS, heatmap
+from components.heatmap import MAX_COLUMNS, heatmap
 from seq2seq.trace import Token
 from tests.components.records import long_record, record
 
@@ -22,18 +22,16 @@ def test_repeated_words_keep_their_own_columns_and_name_themselves():
     assert len(set(trace.y)) == 2
 
 
-def test_few_tokens_are_all_named():
-    layout = heatmap(record("a b", "c d e")).layout
-    assert list(layout.xaxis.ticktext) == ["c", "d", "e", "&lt;/s&gt;"]
-    assert list(layout.yaxis.ticktext) == ["a", "b"]
+def test_axes_are_named_by_words_without_their_places():
+    figure = heatmap(record("a b", "c d e"))
+    trace, layout = figure.data[0], figure.layout
+    assert [layout.xaxis.labelalias[name] for name in trace.x] == ["c", "d", "e", "&lt;/s&gt;"]
+    assert [layout.yaxis.labelalias[name] for name in trace.y] == ["a", "b"]
 
 
 @pytest.mark.parametrize(("num_targets", "num_sources"), [(3, 10), (100, 500), (1, 2), (400, 49)])
-def test_many_tokens_are_thinned_evenly_and_the_figure_stays_on_a_screen(num_targets, num_sources):
+def test_the_figure_stays_on_a_screen(num_targets, num_sources):
     figure = heatmap(long_record(num_targets, num_sources))
-    shown = figure.layout.xaxis.tickvals
-    assert len(shown) <= MAX_COLUMN_LABELS
-    assert len(set(np.diff(shown))) <= 1
     assert 200 <= figure.layout.height <= 900
     assert figure.data[0].z.shape == (num_targets, num_sources)
 
@@ -61,7 +59,7 @@ def test_markup_in_a_token_stays_text():
     some = replace(some, sources=(Token("<b>x</b>", 0, 8), *some.sources[1:]))
     figure = heatmap(some)
     assert figure.data[0].x[0] == "&lt;b&gt;x&lt;/b&gt; (1)"
-    assert "<b>" not in figure.layout.xaxis.ticktext[0]
+    assert not any("<b>" in name for name in figure.layout.xaxis.labelalias.values())
 
 
 def test_the_largest_picture_is_small_enough_to_send():
