@@ -1,4 +1,7 @@
-"""Every event of the page, and every endpoint, that a model works for, followed as a call from its start to its end."""
+"""Every event of the page, and every endpoint, that a model works for, followed as a call from its start to its end.
+
+What nobody asked for is no call, and left undone while there are any.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from gradio.context import LocalContext
 
 from demo.calls import Calls, current
 from demo.door import ARRIVED
-from demo.tabs.events import FOLLOWED, endpoint_name
+from demo.tabs.events import FOLLOWED, SPARE, endpoint_name
 
 
 def follow(demo: gr.Blocks, calls: Calls) -> None:
@@ -21,6 +24,8 @@ def follow(demo: gr.Blocks, calls: Calls) -> None:
     for event in demo.fns.values():
         if event.concurrency_id in FOLLOWED:
             event.fn = followed(event.fn, endpoint_name(event), calls)
+        elif event.concurrency_id == SPARE:
+            event.fn = in_spare_time(event.fn, lambda: not calls.running and not len(demo._queue))
 
 
 def followed(run: Callable, endpoint: str, calls: Calls) -> Callable:
@@ -41,6 +46,17 @@ def followed(run: Callable, endpoint: str, calls: Calls) -> Callable:
             return run(*args, **kwargs)
 
     return stream if inspect.isasyncgenfunction(run) else once
+
+
+def in_spare_time(run: Callable, is_idle: Callable[[], bool]) -> Callable:
+    """The same function where nobody is served or waits; else nothing."""
+
+    @wraps(run)
+    def once(*args) -> None:
+        if is_idle():
+            run(*args)
+
+    return once
 
 
 def queue_seconds() -> float | None:

@@ -15,7 +15,7 @@ from demo.handlers import end, result
 from demo.looking import Looking, begin_look, begin_why
 from demo.tabs.attention_panel import AttentionPanel
 from demo.tabs.compare_panel import compare_panel, wire_compare
-from demo.tabs.events import FORM_EVENT, MODEL_EVENT, PAGE_EVENT, RUN_EVENT, at_the_end
+from demo.tabs.events import FORM_EVENT, MODEL_EVENT, PAGE_EVENT, RUN_EVENT, SPARE_EVENT, at_the_end
 from demo.tabs.map_panel import map_panel, wire_map
 from demo.tabs.text_box import TextBox, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import beam_tree, choices_view, heads_grid, result_view, why_view
@@ -187,8 +187,7 @@ def _wire_ask(ask: AskPanel, looking: Looking, opened: list[Component]) -> None:
         [ask.box.text.blur, ask.target.focus],
         looking.read_ahead,
         [ask.task, ask.box.text, ask.model],
-        show_progress="hidden",
-        **MODEL_EVENT,
+        **SPARE_EVENT,
     )
     cancel.click(None, cancels=[written], **PAGE_EVENT)
 

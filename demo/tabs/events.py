@@ -31,6 +31,8 @@ FILE_EVENT = {
 NO_PROGRESS = {"show_progress": "hidden", "show_progress_on": []}
 FORM_EVENT = {"concurrency_id": FORM_QUEUE, "api_visibility": "private", **NO_PROGRESS}
 PAGE_EVENT = {"queue": False, "api_visibility": "private", **NO_PROGRESS}
+SPARE = "spare"  # what nobody asks for: done where the server has nothing else to do
+SPARE_EVENT = {**PAGE_EVENT, "concurrency_id": SPARE}
 
 
 def at_the_end(

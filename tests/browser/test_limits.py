@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,7 @@ from tests.browser.conftest import PATIENCE, Visit
 from tests.browser.panel import TEXT, box, button, output, run, wait_until_finished
 from tests.demo.stand_in import StandInEngine
 from tests.serving import serving
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -51,3 +53,25 @@ def test_who_is_turned_away_is_told_why_and_keeps_the_text(browser: Browser, ser
     run(answering, "Answer", TEXT)
     refused(answering, "Answer", limit_words.STOPPING)
     page.close()
+
+
+def test_who_asks_for_nothing_is_not_told_of_limits(browser: Browser):
+    """Leaving the text box of Attention has the server read ahead, if it has time."""
+    engine = StandInEngine(0)
+    with serving(engine, PageSettings(rate_limit=1)) as (served, address):
+        served.is_stopped.set()
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(address)
+        panel = Visit(page).tab("Attention")
+        target = panel.get_by_role("textbox", name=re.compile("^What was written"))
+        box(panel).fill(TEXT)
+        target.click()
+        until(lambda: engine.read)
+        with served.calls.begun("/fuse", None):
+            box(panel).fill(TEXT * 2)
+            target.click()
+            page.wait_for_timeout(500)
+        assert set(engine.read) == {TEXT}
+        expect(page.locator(".toast-body")).to_have_count(0)
+        page.close()

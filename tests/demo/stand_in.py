@@ -42,6 +42,7 @@ class StandInEngine:
     seconds_per_token: float = 0.05
     steps: int = 0  # how many tokens were ever made: stands still once a run is cancelled
     looks: list = field(default_factory=list)
+    read: list[str] = field(default_factory=list)  # ahead
 
     @property
     def loaded(self) -> dict[str, int]:
@@ -68,6 +69,9 @@ class StandInEngine:
     def count_tokens(self, task, text, model=None):
         refuse_blank(text)
         return TokenCount(len(tokens_of(text)), LIMIT, len(parts_of(task, text)))
+
+    def read_ahead(self, task, text, model=None):
+        self.read.append(text)
 
     def run(self, task, text, model=None, settings=None):
         refuse_blank(text)
