@@ -1,7 +1,7 @@
 // The result as it grows: the text, a line about the run, and copy and download, which never leave the browser.
 // Runs once when its gr.HTML is made. props.value is {text, pieces, hint, score, notes, problem, running, progress, longer,
-// filename, opened}: pieces the text as [what the source has, a word that it lacks], progress {done, of, says} for a text that is
-// read in several sections or a model that is fetched, longer the summary that this one is made of, opened whether
+// filename, opened}: pieces the text as [what the source has, a word that it lacks], progress {done, of, says} for a text
+// that is read in several sections or a model that is fetched, longer the summary that this one is made of, opened whether
 // it is taken apart below.
 
 element.innerHTML = `

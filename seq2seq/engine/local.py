@@ -229,8 +229,9 @@ class Engine(Explains):
         """Has a text read before anyone looks back at it, if its model is in memory and does nothing for anyone."""
         if self.card(task, model).name in self.loaded and self.turns.are_free:
             writer = self.load(task, model)
+            source = writer.source(task, text)
             with self.turns:
-                writer.read(writer.source(task, text))
+                writer.read(source)
 
     def run(
         self, task: Task, text: str, model: str | None = None, settings: GenerationSettings | None = None
