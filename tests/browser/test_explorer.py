@@ -119,6 +119,21 @@ def test_a_text_is_read_while_what_was_written_is_typed(visit, engine):
     expect(page.locator(".toast-body")).to_have_count(0)
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_names_below_a_map_do_not_run_into_each_other(visit, width):
+    page = visit(width=width).page
+    panel = look(
+        page,
+        text=" ".join(f"The river Lenz rose by {metres} metres in May." for metres in range(20)),
+        target="It rose.",
+    )
+    names = panel.locator(".js-plotly-plot .xtick text")
+    names.first.wait_for()
+    lefts = names.evaluate_all("names => names.map((name) => name.getBoundingClientRect().left)")
+    assert len(lefts) > 10
+    assert np.diff(lefts).min() >= 12  # pixels: a name's height
+
+
 def test_words_of_ones_own_are_looked_at_as_if_they_were_written(visit):
     page = visit().page
     panel = look(page, target="Ada wrote notes in 1843.")
