@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import torch
 from torch import Tensor
@@ -47,16 +47,19 @@ class BlockSparse:
         batch, heads = query.shape[:2]
         on_cpu = query.device.type == "cpu"
         texts = [
-            [
-                self.attend_some(query[some], key[some], value[some], *some, dropout).transpose(1, 2)
-                for some in ((rows, columns) for columns in parts(heads, on_cpu))
-            ]
+            torch.cat(
+                [
+                    self.attend_some(query[rows, columns], key[rows, columns], value[rows, columns], rows, columns, dropout)
+                    for columns in parts(heads, on_cpu)
+                ],
+                dim=1,
+            )
             for rows in parts(batch, on_cpu)
         ]
-        context = torch.cat([torch.cat(of_heads, dim=2) for of_heads in texts])  # B T H d
+        context = torch.cat(texts)
         if self.attention_mask is not None:
-            context = context * (self.attention_mask != 0)[..., None, None]
-        return context.transpose(1, 2)
+            context = context * (self.attention_mask != 0)[:, None, :, None]
+        return context
 
     def attend_some(
         self, query: Tensor, key: Tensor, value: Tensor, texts: slice, heads: slice, dropout: float
@@ -207,10 +210,17 @@ def gathered(blocks: Tensor, rows: Tensor) -> Tensor:
 def attend_group(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: float) -> Tensor:
     """Queries with keys of their own, R W d or B H W d.
 
-    On a CPU, in the cache, the definition is two to five times as fast as the fused kernel.
+    Where a CPU multiplies small matrices slowly, the definition is, in the cache, two to five times as fast as the fused
+    kernel, which takes 0.6 to 0.8 of the time where it does not.
     """
-    if query.device.type == "cpu":
+    if query.device.type == "cpu" and not cpu_multiplies_tiles():
         return attend_with_weights(query, key, value, bias, dropout)[0]
     if query.dim() == 4:
         return attend(query, key, value, bias, dropout)
     return attend(query[:, None], key[:, None], value[:, None], bias[:, None], dropout)[:, 0]
+
+
+@cache
+def cpu_multiplies_tiles() -> bool:
+    """AMX"""
+    return bool(getattr(torch.cpu, "get_capabilities", dict)().get("amx_tile"))
