@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seq2seq.generation.cache import LayerCache
     from seq2seq.trace import AttentionKind
 
-ROWS_AT_ONCE = 2048  # tokens in a feed-forward layer on a CPU: what lies between its ends stays in the cache
+ROWS_AT_ONCE = 1024  # tokens in a feed-forward layer on a CPU: of more, what lies between its ends is not in the cache
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,

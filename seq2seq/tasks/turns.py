@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import torch
 
+from seq2seq.openmp import let_helpers_go
 from seq2seq.tasks.results import InputError
 
 Item = TypeVar("Item")
@@ -55,6 +56,8 @@ class Turns:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Raises: InputError in place of an error that says that memory ran out."""
+        if self._depth == 1:
+            let_helpers_go()
         with self._lock:
             self._depth -= 1
             if not self._depth:

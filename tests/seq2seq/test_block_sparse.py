@@ -7,8 +7,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2seq.attention import block_sparse
 from seq2seq.attention.block_sparse import BlockSparse
 from seq2seq.attention.block_table import BlockSparsity, BlockTable, block_table
+
+
+@pytest.fixture(scope="module", autouse=True, params=[True, False], ids=["fused", "by definition"])
+def multiplies_tiles(request):
+    """Both ways of a CPU, whatever this one is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(block_sparse, "cpu_multiplies_tiles", lambda: request.param)
+        yield
 
 
 def randn(*shape, seed=0, dtype=torch.float32):
