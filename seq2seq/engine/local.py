@@ -21,7 +21,7 @@ from seq2seq.engine.batching import Batcher
 from seq2seq.engine.explaining import Explains
 from seq2seq.engine.kinds import Kind, kind_of
 from seq2seq.engine.loading import Load, Loading
-from seq2seq.engine.memory import keep_few_programs, keep_freed_memory
+from seq2seq.engine.memory import have_libraries_keep_little, keep_freed_memory
 from seq2seq.engine.processes import turn_of_process
 from seq2seq.engine.published import PUBLISHED, Published
 from seq2seq.engine.settings import EngineSettings
@@ -104,7 +104,7 @@ class Engine(Explains):
 
     def __init__(self, settings: EngineSettings | None = None):
         self.settings = settings or EngineSettings()
-        keep_few_programs()
+        have_libraries_keep_little()
         keep_freed_memory()
         self.device = choose_device(self.settings.device)
         self.dtype = choose_dtype(self.settings.dtype, self.device)

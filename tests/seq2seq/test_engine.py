@@ -11,7 +11,7 @@ import torch
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.engine import Engine, EngineSettings, View
 from seq2seq.engine.local import choose_device, choose_dtype, read_card
-from seq2seq.engine.memory import PROGRAMS_KEPT, keep_few_programs, keep_freed_memory
+from seq2seq.engine.memory import SPARING, have_libraries_keep_little, keep_freed_memory
 from seq2seq.tasks import TASKS, GenerationSettings, InputError, writing
 from seq2seq.tasks.writing import encode
 
@@ -199,12 +199,13 @@ def test_freed_memory_is_kept_where_glibc_can_be_told():
     assert keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
 
 
-def test_few_programs_of_onednn_are_kept_unless_the_host_says_otherwise(monkeypatch):
-    first, second = PROGRAMS_KEPT
+def test_libraries_keep_little_unless_the_host_says_otherwise(monkeypatch):
+    first, *others = SPARING
     monkeypatch.setenv(first, "1000")
-    monkeypatch.delenv(second, raising=False)
-    keep_few_programs()
-    assert (os.environ[first], os.environ[second]) == ("1000", str(PROGRAMS_KEPT[second]))
+    for name in others:
+        monkeypatch.delenv(name, raising=False)
+    have_libraries_keep_little()
+    assert {name: os.environ[name] for name in SPARING} == SPARING | {first: "1000"}
 
 
 def test_models_that_do_not_fit_together_take_turns_in_memory(models):
