@@ -170,6 +170,7 @@ def title(process: psutil.Process) -> str:
 
 
 def num_models_here() -> int:
+    gc.collect()  # what other tests have left
     return sum(issubclass(type(each), PreTrainedModel) for each in gc.get_objects())
 
 
