@@ -15,7 +15,7 @@ from demo.handlers import end, result
 from demo.looking import Looking, begin_look, begin_why
 from demo.tabs.attention_panel import AttentionPanel
 from demo.tabs.compare_panel import compare_panel, wire_compare
-from demo.tabs.events import FORM_EVENT, MODEL_EVENT, PAGE_EVENT, RUN_EVENT, SPARE_EVENT, at_the_end
+from demo.tabs.events import FORM_EVENT, MODEL_EVENT, NO_PROGRESS, PAGE_EVENT, RUN_EVENT, SPARE_EVENT, at_the_end
 from demo.tabs.map_panel import map_panel, wire_map
 from demo.tabs.text_box import TextBox, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import beam_tree, choices_view, heads_grid, result_view, why_view
@@ -106,8 +106,8 @@ def attention_tab(
         glanced = [ask.explored, shown.kind, grid_kind]
         open_tab = gr.State(words.MAP_TAB)
         inner.select(selected_tab, None, open_tab, trigger_mode="always_last", **PAGE_EVENT)
-        heads_tab.select(looking.glance, glanced, [grid, grid_kind], **FOLLOWING)
-        ask.explored.change(looking.glance_again, [open_tab, ask.explored], [grid, grid_kind], **FOLLOWING)
+        heads_tab.select(looking.glance, glanced, [grid, grid_kind], show_progress_on=grid, **FOLLOWING)
+        ask.explored.change(looking.glance_again, [open_tab, ask.explored], [grid, grid_kind], show_progress_on=grid, **FOLLOWING)
         look, _ = ask.buttons
         _wire_why(ask, asked, looking, [look.click, sure.submit, *(panel.take.click for panel, _ in others)])
         gone_on = sure.submit(
@@ -220,7 +220,7 @@ def _wire_why(ask: AskPanel, asked: WhyPanel, looking: Looking, others: Sequence
         stoppable(looking.why),
         [ask.explored, asked.stretch],
         [asked.progress, asked.view],
-        show_progress="hidden",
+        **NO_PROGRESS,
         **MODEL_EVENT,
     )
     let_cancel(started, cancel)

@@ -12,7 +12,7 @@ import gradio as gr
 
 from demo import explorer_words, wording
 from demo.handlers import Handlers, redraw
-from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
+from demo.tabs.events import MODEL_EVENT, NO_PROGRESS, PAGE_EVENT
 from demo.tabs.widgets import token_view
 
 
@@ -57,7 +57,7 @@ def follow_run(
         handlers.first_look,
         [run, panel.unit],
         [panel.frame, panel.title, panel.section, panel.layer, panel.head, panel.record, *panel.views],
-        show_progress="minimal",
+        **NO_PROGRESS,  # there is nothing to see yet
         **MODEL_EVENT,
     )
 

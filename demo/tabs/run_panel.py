@@ -13,7 +13,7 @@ from demo.examples import examples
 from demo.handlers import Handlers, begin, begin_shorter, end, no_provenance, result
 from demo.setting_fields import AUTOMATIC
 from demo.tabs.attention_panel import AttentionPanel, attention_panel, follow_choices, follow_run
-from demo.tabs.events import MODEL_EVENT, PAGE_EVENT, RUN_EVENT, at_the_end
+from demo.tabs.events import MODEL_EVENT, NO_PROGRESS, PAGE_EVENT, RUN_EVENT, at_the_end
 from demo.tabs.linked_form import LinkedForm, linked_form
 from demo.tabs.settings_panel import settings_panel
 from demo.tabs.text_box import TextBox, example_buttons, let_cancel, run_buttons, text_box, wire_text_box
@@ -113,6 +113,7 @@ def _run_after(
         stoppable(generate),
         inputs,
         [panel.result, panel.finished],
+        show_progress_on=panel.result,
         **RUN_EVENT,
     )
     let_cancel(started, panel.buttons[1])
@@ -126,7 +127,7 @@ def _find_provenance(
 ) -> list[gr.events.Dependency]:
     """After the attention panel's first look at a run of either kind. Returns what Cancel or another run must stop."""
     find = stoppable(handlers.provenance)
-    return [each.success(find, panel.finished, _shown(panel), show_progress="hidden", **MODEL_EVENT) for each in looked]
+    return [each.success(find, panel.finished, _shown(panel), **NO_PROGRESS, **MODEL_EVENT) for each in looked]
 
 
 def _shown(panel: RunPanel) -> list[Component]:

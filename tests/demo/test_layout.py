@@ -45,12 +45,16 @@ def test_tabs_hold_tabs_alone(engine):
     assert {type(child) for frame in frames for child in frame.children} == {gr.Tab}
 
 
-def test_what_shows_no_progress_keeps_none(engine):
-    """Gradio's page visits what is kept, and all that it holds, at every sign of progress."""
+def test_progress_is_kept_only_where_it_shows(engine):
+    """Gradio's page copies what is kept, and of a frame all that it holds, at every sign of progress of any event."""
     events = [event for event in build(engine).fns.values() if event.fn and "gradio" not in event.fn.__module__]
-    hidden = [event for event in events if event.show_progress == "hidden" and not event.queue]
+    targets = {event: event.outputs if event.show_progress_on is None else event.show_progress_on for event in events}
+    hidden = [event for event in events if event.show_progress == "hidden"]
     assert len(hidden) >= 30
-    assert all(event.show_progress_on == [] for event in hidden)
+    assert all(targets[event] == [] for event in hidden)
+    kept = {block for event in events for block in targets[event]}
+    assert len(kept) >= 10
+    assert not [block for block in kept if isinstance(block, gr.blocks.BlockContext | gr.State)]
 
 
 def test_nothing_is_reported_to_anyone(engine):
