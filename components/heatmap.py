@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import html
+import math
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,8 +17,10 @@ from components.palette import INK_SCALE, LAYOUT, LOG_INK_SCALE, label, thinned
 from seq2seq.trace import AttentionRecord, Token
 
 ROW_HEIGHT = 24  # pixels
-MAX_ROWS_HEIGHT = 760
-LABELS_HEIGHT = 120
+MAX_ROWS_HEIGHT = 740
+LETTER, CAPITAL, BROAD, SQUARE = 7.5, 9.5, 12, 16  # pixels that a character takes, where a font is wide
+COLORBAR = {"thickness": 8, "outlinewidth": 0, "tickformat": ".1~%", "len": 0.9, "x": 1, "xpad": 6}
+COLORBAR_WIDTH = 72
 MAX_WITH_GAPS = 48  # rows or columns
 MAX_COLUMNS = 800  # more would be narrower than a pixel
 
@@ -45,13 +50,15 @@ def heatmap(record: AttentionRecord, head: int | None = None, log: bool = False)
             zmin=0.0,
             zmax=darkest,
             colorscale=LOG_INK_SCALE if log else INK_SCALE,
-            colorbar={"thickness": 8, "outlinewidth": 0, "tickformat": ".1~%", "len": 0.9},
+            colorbar=COLORBAR,
             hovertemplate="wrote <b>%{y}</b><br>looked at <b>%{x}</b><br>weight %{z:.1%}<extra></extra>",
         )
     )
-    figure.update_layout(LAYOUT, height=rows_height + LABELS_HEIGHT)
     named = [record.sources[start] for start in starts]
-    figure.update_xaxes(tickangle=-45 if len(named) <= 30 else -90, **_axis(across, named))
+    angle = -45 if len(named) <= 30 else -90
+    margin = _margins(record.targets, named, angle)
+    figure.update_layout(LAYOUT, height=margin["t"] + rows_height + margin["b"], margin=margin)
+    figure.update_xaxes(tickangle=angle, **_axis(across, named))
     figure.update_yaxes(autorange="reversed", **_axis(down, record.targets))
     return figure
 
@@ -70,11 +77,37 @@ def _category(tokens: tuple[Token, ...], start: int, count: int = 1) -> str:
     return f"{label(tokens[start], 20)} to {label(tokens[last], 20)} ({start + 1} to {last + 1})"
 
 
+def _margins(down: Sequence[Token], across: Sequence[Token], angle: int) -> dict[str, int]:
+    """Room for the labels, in pixels. Left to find it out, the page draws everything twice."""
+    space = LAYOUT["margin"]["t"]
+    slope = math.radians(angle)
+    first = _width(across[0]) * math.cos(slope)  # of the first column's name, which ends there
+    height = max(map(_width, across)) * -math.sin(slope) + LETTER * math.cos(slope)
+    return {
+        "t": space,
+        "l": round(space + max(first, *map(_width, down))),
+        "b": round(2 * space + height),
+        "r": COLORBAR_WIDTH,
+    }
+
+
+def _width(token: Token) -> float:
+    """Of a label, in pixels."""
+    return sum(map(_character_width, html.unescape(label(token))))
+
+
+def _character_width(character: str) -> float:
+    if unicodedata.east_asian_width(character) in "WF":
+        return SQUARE
+    if character in "mwMW@%":
+        return BROAD
+    return CAPITAL if character.isupper() else LETTER
+
+
 def _axis(categories: Sequence[str], tokens: Sequence[Token]) -> dict:
     return {
         "type": "category",
         "labelalias": {category: label(token) for category, token in zip(categories, tokens, strict=True)},
-        "automargin": True,
         "showgrid": False,
         "zeroline": False,
         "ticks": "",

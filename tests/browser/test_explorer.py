@@ -196,6 +196,24 @@ def test_nothing_of_the_pictures_shows_before_there_is_a_result(visit):
     assert plot.bounding_box()["width"] == page.locator(".explorer .heatmap").bounding_box()["width"]
 
 
+def test_the_names_in_a_map_have_room(visit):
+    """Latin letters, the broadest among them, and Chinese ones."""
+    page = visit().page
+    text = "WWWWWWWWWWWWWWWWWWWW saw mmmmmmmmmmmmmmmmmmmm at 東京都庁舎東京都庁舎東京都庁舎東京都庁舎 in May. "
+    for repeated in (1, 8):  # aslant, upright
+        panel = look(page, text * repeated, "HELLOWORLDHELLOWORLD saw MMMMMMMMMMMMMMMMMMMM.")
+        plot = panel.locator(".js-plotly-plot")
+        expect(plot.locator(".ytick")).to_have_count(3)
+        expect(plot.locator(".xtick text").last).to_have_text("May.")
+        outside = plot.evaluate(
+            """(plot) => [...plot.querySelectorAll(".xtick text, .ytick text, .cbaxis text")].filter((name) => {
+              const [inner, outer] = [name.getBoundingClientRect(), plot.getBoundingClientRect()];
+              return inner.left < outer.left || inner.right > outer.right || inner.bottom > outer.bottom;
+            }).map((name) => name.textContent)"""
+        )
+        assert outside == []
+
+
 def test_all_heads_are_those_of_the_next_result_too(visit):
     page = visit().page
     look(page, target="Ada wrote notes.")
