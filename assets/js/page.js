@@ -1,5 +1,6 @@
 // Once for the whole page: Ctrl+Enter (or Cmd+Enter) in a text box runs its panel, and so does Enter in a question;
 // a file dropped on a panel opens there; a text box reads in the direction of its first letter;
+// a text that was pasted counts as left, and is read ahead;
 // whoever presses Run by keyboard is at Cancel then, and back at Run in the end;
 // pictures and tables have names, and what folds says whether it is open.
 () => {
@@ -23,6 +24,16 @@
   const fields = `${FIELDS.text}, ${FIELDS.question}`;
   document.addEventListener("input", (event) => event.target.matches(fields) && direct(event.target));
   document.addEventListener("gloss:filled", () => setTimeout(() => document.querySelectorAll(fields).forEach(direct)));
+
+  // Nobody types so much at once: there is time to read it while its reader goes on.
+  const PASTED = 200; // characters
+  const lengths = new WeakMap();
+  document.addEventListener("input", ({ target }) => {
+    if (!target.matches(fields)) return;
+    const grown = target.value.length - (lengths.get(target) ?? 0);
+    lengths.set(target, target.value.length);
+    if (grown > PASTED) setTimeout(() => target.dispatchEvent(new FocusEvent("blur")));
+  });
 
   // Without this a browser leaves the page to show the file.
   document.addEventListener("dragover", (event) => holdsFile(event) && event.preventDefault());

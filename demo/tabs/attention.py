@@ -15,7 +15,16 @@ from demo.handlers import end, result
 from demo.looking import Looking, begin_look, begin_why
 from demo.tabs.attention_panel import AttentionPanel
 from demo.tabs.compare_panel import compare_panel, wire_compare
-from demo.tabs.events import FORM_EVENT, MODEL_EVENT, NO_PROGRESS, PAGE_EVENT, RUN_EVENT, SPARE_EVENT, at_the_end
+from demo.tabs.events import (
+    FORM_EVENT,
+    MODEL_EVENT,
+    NO_PROGRESS,
+    PAGE_EVENT,
+    RUN_EVENT,
+    SPARE_EVENT,
+    at_the_end,
+    must_wait,
+)
 from demo.tabs.map_panel import map_panel, wire_map
 from demo.tabs.text_box import TextBox, let_cancel, run_buttons, text_box, wire_text_box
 from demo.tabs.widgets import beam_tree, choices_view, heads_grid, result_view, why_view
@@ -35,6 +44,7 @@ class AskPanel:
     buttons: list[gr.Button]  # look, cancel
     model: gr.Dropdown
     result: gr.HTML
+    queue: gr.HTML  # there only for who has to wait: Gradio's sign of it draws all the time, on a model's own cores
     explored: gr.State  # Explored
 
 
@@ -107,7 +117,9 @@ def attention_tab(
         open_tab = gr.State(words.MAP_TAB)
         inner.select(selected_tab, None, open_tab, trigger_mode="always_last", **PAGE_EVENT)
         heads_tab.select(looking.glance, glanced, [grid, grid_kind], show_progress_on=grid, **FOLLOWING)
-        ask.explored.change(looking.glance_again, [open_tab, ask.explored], [grid, grid_kind], show_progress_on=grid, **FOLLOWING)
+        ask.explored.change(
+            looking.glance_again, [open_tab, ask.explored], [grid, grid_kind], show_progress_on=grid, **FOLLOWING
+        )
         look, _ = ask.buttons
         _wire_why(ask, asked, looking, [look.click, sure.submit, *(panel.take.click for panel, _ in others)])
         gone_on = sure.submit(
@@ -168,17 +180,23 @@ def ask_panel(looking: Looking) -> AskPanel:
             model = gr.Dropdown(**looking.model_options(TASKS[0]), label=wording.MODEL_LABEL)
         with gr.Column(elem_classes="answer"):
             shown = result_view(result(TASKS[0], hint=words.RESULT_HINT))
-    return AskPanel(task, box, target, buttons, model, shown, gr.State())
+            queue = gr.HTML(visible=False, apply_default_css=False, js_on_load=None, elem_classes="queue")
+    return AskPanel(task, box, target, buttons, model, shown, queue, gr.State())
 
 
 def _wire_ask(ask: AskPanel, looking: Looking, opened: list[Component]) -> None:
     look, cancel = ask.buttons
-    started = look.click(begin_look, ask.task, [look, cancel, ask.result, ask.explored], **PAGE_EVENT)
+    started = look.click(
+        lambda task: (*begin_look(task), gr.update(visible=must_wait())),
+        ask.task,
+        [look, cancel, ask.result, ask.explored, ask.queue],
+        **PAGE_EVENT,
+    )
     written = started.then(
         stoppable(looking.look),
         [ask.task, ask.box.text, ask.target, ask.model],
         opened,
-        show_progress_on=ask.result,
+        show_progress_on=ask.queue,
         **RUN_EVENT,
     )
     let_cancel(started, cancel)

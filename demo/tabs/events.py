@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 from gradio.block_function import BlockFunction
 from gradio.components import Component
+from gradio.context import LocalContext
 
 MODEL_QUEUE = "model"  # one concurrency group: Gradio would else give each event a queue of its own
 PATTERN_QUEUE = "pattern"  # the largest patterns take half a gigabyte: one at a time
@@ -41,6 +42,12 @@ def at_the_end(
     """However the run ends: the page passes over what comes "then" where it was not let in to the queue."""
     for ended in (run.then, run.failure):
         ended(end, inputs, list(outputs), **PAGE_EVENT)
+
+
+def must_wait() -> bool:
+    """Whether whoever asks the model now has others before them."""
+    queue = LocalContext.blocks.get()._queue.event_queue_per_concurrency_id.get(MODEL_QUEUE)
+    return queue is not None and queue.current_concurrency >= queue.concurrency_limit
 
 
 def endpoint_name(event: BlockFunction | None) -> str:

@@ -23,7 +23,10 @@ ROWS_AT_ONCE = 16  # of the table, by definition: what they need then stays in t
 
 @dataclass(frozen=True)
 class BlockSparse:
-    """Who sees whom in one layer, for texts of T tokens. The last block of a text may be a part of one."""
+    """Who sees whom in one layer, for texts of T tokens. The last block of a text may be a part of one.
+
+    Tensors may come filled up to whole blocks, and what is returned is filled up then as well.
+    """
 
     table: BlockTable
     block_size: int  # W
@@ -31,6 +34,11 @@ class BlockSparse:
     dtype: torch.dtype
     device: torch.device
     attention_mask: Tensor | None = None  # B T, 0 for padding
+
+    @property
+    def filling(self) -> int:
+        """How many tokens the last block lacks."""
+        return self.table.num_blocks * self.block_size - self.length
 
     @property
     def bias(self) -> Tensor | None:
@@ -42,26 +50,25 @@ class BlockSparse:
     def attend(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0) -> Tensor:
         """query, key, value and what is returned: B H T d. Tokens of padding get zeros.
 
-        On a CPU one head of one text after the other, so that no copy of all keys and values is made.
+        On a CPU one head of one text after the other, so that no copy of all keys and values is made. In memory the
+        heads of a token lie side by side, as whoever projects them back reads them.
         """
         batch, heads = query.shape[:2]
         on_cpu = query.device.type == "cpu"
         texts = [
             [
-                self.attend_some(query[some], key[some], value[some], *some, dropout)
+                self.attend_some(query[some], key[some], value[some], *some, dropout).transpose(1, 2)
                 for some in ((rows, columns) for columns in parts(heads, on_cpu))
             ]
             for rows in parts(batch, on_cpu)
         ]
-        context = torch.cat([torch.cat(of_heads, dim=1) for of_heads in texts])
-        if self.attention_mask is not None:
-            context = context * (self.attention_mask != 0)[:, None, :, None]
-        return context
+        return self.without_padding(side_by_side([side_by_side(of_heads, dim=2) for of_heads in texts]).transpose(1, 2))
 
     def attend_some(
         self, query: Tensor, key: Tensor, value: Tensor, texts: slice, heads: slice, dropout: float
     ) -> Tensor:
         """The same for some of the texts and heads, which the tensors are of."""
+        length = query.shape[2]
         query, key, value = self.blocks(query), self.blocks(key).contiguous(), self.blocks(value).contiguous()
         ends = attend_group(end_blocks(query), key.flatten(2, 3), value.flatten(2, 3), self.ends_bias(texts), dropout)
         rows, bias = self.rows(query, heads), self.rows_bias(query, texts, heads)
@@ -77,7 +84,7 @@ class BlockSparse:
             )
             for start in range(0, len(rows), step)
         ]
-        return self.joined(ends, torch.cat(between))
+        return self.joined(ends, side_by_side(between))[:, :, :length]
 
     def attend_with_weights(
         self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0
@@ -86,7 +93,7 @@ class BlockSparse:
 
         A block that is seen several times has the sum of its weights there, so that each row sums to 1.
         """
-        n, w = self.table.num_blocks, self.block_size
+        n, w, length = self.table.num_blocks, self.block_size, query.shape[2]
         query, key, value = self.blocks(query), self.blocks(key), self.blocks(value)
         ends, end_weights = attend_with_weights(
             end_blocks(query), key.flatten(2, 3), value.flatten(2, 3), self.ends_bias(ALL), dropout
@@ -104,10 +111,8 @@ class BlockSparse:
         dense = row_weights.new_zeros(len(rows), w, n, w).scatter_add(2, columns, row_weights)
         first, last = end_weights.split(w, dim=2)
         weights = torch.cat((first, dense.view(*query.shape[:2], (n - 2) * w, n * w), last), dim=2)
-        context = self.joined(ends, between)
-        if self.attention_mask is not None:
-            context = context * (self.attention_mask != 0)[:, None, :, None]
-        return context, weights[:, :, : self.length, : self.length]
+        context = self.joined(ends, between)[:, :, :length]
+        return self.without_padding(context), weights[:, :, : self.length, : self.length]
 
     def pieces(self, query: Tensor, key: Tensor) -> Iterator[Piece]:
         """The weights of query and key (B H T d) block by block, from the first row to the last: linear in memory."""
@@ -130,14 +135,21 @@ class BlockSparse:
 
     def blocks(self, x: Tensor) -> Tensor:
         """B H T d -> B H N W d, filled up with zeros."""
-        missing = self.table.num_blocks * self.block_size - self.length
+        missing = self.table.num_blocks * self.block_size - x.shape[2]
         return (F.pad(x, (0, 0, 0, missing)) if missing else x).unflatten(2, (-1, self.block_size))
 
+    def without_padding(self, context: Tensor) -> Tensor:
+        """B H T d, with zeros where a token is none of the text."""
+        if self.attention_mask is None:
+            return context
+        there = self._seen.flatten(1)[:, : context.shape[2]]
+        return context * there[:, None, :, None]
+
     def joined(self, ends: Tensor, between: Tensor) -> Tensor:
-        """The global blocks (B H 2W d) and those between (R W d) as texts again: B H T d."""
+        """The global blocks (B H 2W d) and those between (R W d) as texts again: B H N*W d."""
         first, last = ends.split(self.block_size, dim=2)
         between = between.view(*ends.shape[:2], -1, ends.shape[-1])
-        return torch.cat((first, between, last), dim=2)[:, :, : self.length]
+        return torch.cat((first, between, last), dim=2)
 
     def rows(self, query: Tensor, heads: slice) -> Tensor:
         """R = B*H*(N-2) K: the key blocks of every row, counted through all blocks of the query's heads and texts."""
@@ -164,11 +176,10 @@ class BlockSparse:
     @cached_property
     def _seen(self) -> Tensor | None:
         """B N W, or 1 N W: which keys are neither padding nor filling; None where all are there."""
-        missing = self.table.num_blocks * self.block_size - self.length
-        if self.attention_mask is None and not missing:
+        if self.attention_mask is None and not self.filling:
             return None
         mask = torch.ones(1, self.length, device=self.device) if self.attention_mask is None else self.attention_mask
-        return F.pad(mask != 0, (0, missing)).unflatten(1, (-1, self.block_size))
+        return F.pad(mask != 0, (0, self.filling)).unflatten(1, (-1, self.block_size))
 
     @cached_property
     def _rows_bias(self) -> Tensor:
@@ -191,6 +202,11 @@ def parts(count: int, one_by_one: bool) -> list[slice]:
 def part(x: Tensor, dim: int, some: slice) -> Tensor:
     """Some of an axis, of which there is only one where all are equal."""
     return x if x.shape[dim] == 1 else x[(ALL,) * dim + (some,)]
+
+
+def side_by_side(tensors: list[Tensor], dim: int = 0) -> Tensor:
+    """torch.cat, which would copy one as well."""
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors, dim)
 
 
 def end_blocks(blocks: Tensor) -> Tensor:

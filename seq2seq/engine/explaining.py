@@ -83,7 +83,9 @@ class Explains:
         """As if `target_text` had been written for `text`."""
         writer: Writer = self.load(task, model)
         with self.turns:
-            return forced(writer, task, text, target_text, model)
+            written = forced(writer, task, text, target_text, model)
+            self.pair(written)
+            return written
 
     @in_a_turn
     def written_text(self, written: Written) -> str:

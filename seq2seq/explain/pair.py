@@ -87,13 +87,12 @@ def pair_of(writer: Writer, written: Written) -> Pair:
 
 
 def forced(writer: Writer, task: Task, text: str, target_text: str, model: str | None = None) -> Written:
-    """As if the model had written `target_text` for `text`.
+    """As if the model had written `target_text` for `text`: what `pair_of` makes a pair of.
 
-    Raises: InputError where there is no text in one of them, or more than the model writes.
+    Raises: InputError where there is no target.
     """
     ids = writer.tokenizer(target_text.strip(), add_special_tokens=False).input_ids
-    written = Written(task, text, (*ids, *writer.generation_config(task, GenerationSettings()).eos_ids[:1]), model)
     if not ids:
         raise InputError("There is no output to look back from yet. Type one, or let the model write it.")
-    pair_of(writer, written)
-    return written
+    ends = writer.generation_config(task, GenerationSettings()).eos_ids[:1]
+    return Written(task, text, (*ids, *ends), model)

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from seq2seq.generation.cache import LayerCache
     from seq2seq.trace import AttentionKind
 
-ROWS_AT_ONCE = 1024  # tokens in a feed-forward layer on a CPU: of more, what lies between its ends is not in the cache
-
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "gelu_new": gelu_tanh,
@@ -126,7 +124,7 @@ class Block(nn.Module):
                 self.cross_attention_norm,
                 lambda y: self.cross_attention(y, source, source_pattern, cross_attn_head_mask, cache),
             )
-        return by_rows(lambda y: self.added(y, self.feed_forward_norm, self.feed_forward), x)
+        return self.added(x, self.feed_forward_norm, self.feed_forward)
 
     def added(self, x: Tensor, norm: nn.LayerNorm, part: Callable[[Tensor], Tensor]) -> Tensor:
         return norm(x + self.dropout(part(x)))
@@ -137,13 +135,6 @@ class PreNormBlock(Block):
 
     def added(self, x: Tensor, norm: nn.LayerNorm, part: Callable[[Tensor], Tensor]) -> Tensor:
         return x + self.dropout(part(norm(x)))
-
-
-def by_rows(part: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """part(x) (B T D) for a part that looks at one token at a time. Of a long text, on a CPU, a stretch at a time."""
-    if torch.is_grad_enabled() or x.device.type != "cpu" or x.shape[1] <= 2 * ROWS_AT_ONCE:
-        return part(x)
-    return torch.cat([part(rows) for rows in x.split(ROWS_AT_ONCE, dim=1)], dim=1)
 
 
 def block_of(config: StackConfig, layer: int) -> Block:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from seq2seq.attention import masks
@@ -114,6 +115,8 @@ class Stack(PreTrainedModel):
         tape = running_tape()
 
         x = self.embeddings(words, position_ids, token_type_ids)
+        if tape is None:  # whoever watches sees the tokens of the texts alone
+            x = filled(x, patterns[0])
         for layer, block in enumerate(self.layers):
             if tape is not None:
                 tape.note_hidden_state(x)
@@ -123,7 +126,7 @@ class Stack(PreTrainedModel):
             x = self.computed(block)(
                 x, patterns[layer], source, source_pattern, head_masks[layer], cross_head_masks[layer], layer_cache
             )
-        x = self.last_norm(x)
+        x = self.last_norm(x)[:, :length]
         if tape is not None:
             tape.note_hidden_state(x)
         return x
@@ -213,6 +216,13 @@ class Stack(PreTrainedModel):
                 f"got {tuple(head_mask.shape)}."
             )
         return list(head_mask.to(self.dtype).expand(num_layers, num_heads)[..., None, None])
+
+
+def filled(x: Tensor, pattern: Dense | BlockSparse) -> Tensor:
+    """B T D, where blocks are attended to, up to whole ones: once, and not in every layer anew."""
+    if isinstance(pattern, Dense) or not pattern.filling:
+        return x
+    return F.pad(x, (0, 0, 0, pattern.filling))
 
 
 def always(kind: str, layer: int) -> bool:

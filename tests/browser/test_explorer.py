@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.panel import TEXT, box, button, finished_fusion, lit, output, read, run, written
+from tests.browser.panel import TEXT, box, button, finished_fusion, lit, output, read, run, start_long_run, written
 from tests.browser.test_choices import choose, wait_for
 from tests.waiting import until
 
@@ -196,15 +196,50 @@ def test_nothing_of_the_pictures_shows_before_there_is_a_result(visit):
     assert plot.bounding_box()["width"] == page.locator(".explorer .heatmap").bounding_box()["width"]
 
 
+def test_a_text_that_is_pasted_is_read_at_once_and_one_that_is_typed_when_it_is_left(visit, engine):
+    page = visit().page
+    page.get_by_role("tab", name="Attention", exact=True).click()
+    panel = explorer(page)
+    read = engine.read
+    box(panel).press_sequentially("Nobody has read this before.")
+    page.wait_for_timeout(300)
+    assert engine.read == read
+    box(panel).fill("Nor has anybody read this one, which is rather longer. " * 5)
+    until(lambda: engine.read == read + 1)
+    expect(box(panel)).to_be_focused()
+
+
+def test_who_waits_to_look_sees_the_queue_and_who_does_not_sees_none(visit):
+    first, second = visit(), visit().page
+    panel = look(second)
+
+    def waits() -> bool:
+        """It has, too, while what the last look asked for is still made."""
+        button(panel, "Look").click()
+        written(panel).first.wait_for()
+        return panel.locator(".queue").count() > 0
+
+    until(lambda: not waits(), seconds=30)
+    running = first.tab("Fuse")
+    start_long_run(running)
+    button(panel, "Look").click()
+    expect(panel.locator(".queue .progress-text")).to_contain_text(re.compile(r"queue: \d+/\d+"))
+    button(running, "Cancel").click()
+    written(panel).first.wait_for()
+    until(lambda: not waits(), seconds=30)
+
+
 def test_the_names_in_a_map_have_room(visit):
     """Latin letters, the broadest among them, and Chinese ones."""
     page = visit().page
     text = "WWWWWWWWWWWWWWWWWWWW saw mmmmmmmmmmmmmmmmmmmm at 東京都庁舎東京都庁舎東京都庁舎東京都庁舎 in May. "
-    for repeated in (1, 8):  # aslant, upright
+    for repeated, aslant in ((1, True), (8, False)):
         panel = look(page, text * repeated, "HELLOWORLDHELLOWORLD saw MMMMMMMMMMMMMMMMMMMM.")
         plot = panel.locator(".js-plotly-plot")
         expect(plot.locator(".ytick")).to_have_count(3)
-        expect(plot.locator(".xtick text").last).to_have_text("May.")
+        expect(plot.locator(".xtick text").first).to_have_attribute(
+            "transform", re.compile(r"rotate\(-45," if aslant else r"rotate\(-90,")
+        )
         outside = plot.evaluate(
             """(plot) => [...plot.querySelectorAll(".xtick text, .ytick text, .cbaxis text")].filter((name) => {
               const [inner, outer] = [name.getBoundingClientRect(), plot.getBoundingClientRect()];

@@ -88,6 +88,17 @@ def test_sparse_is_full_attention_under_the_pattern(case):
 
 
 @given(any_pattern())
+def test_what_fills_the_last_block_changes_nothing(case):
+    inputs, pattern = case
+    filling = torch.full((*inputs.shape[:3], pattern.filling, inputs.shape[4]), 9.0, dtype=inputs.dtype)
+    filled = torch.cat([inputs, filling], dim=3)
+    assert pattern.attend(*filled).shape == filled.shape[1:]
+    torch.testing.assert_close(pattern.attend(*filled)[:, :, : pattern.length], pattern.attend(*inputs))
+    (found, found_weights), expected = pattern.attend_with_weights(*filled), pattern.attend_with_weights(*inputs)
+    torch.testing.assert_close((found[:, :, : pattern.length], found_weights), expected)
+
+
+@given(any_pattern())
 def test_pieces_make_up_the_map(case):
     (query, key, _), pattern = case
     _, expected = pattern.attend_with_weights(query, key, key)

@@ -17,7 +17,6 @@ from seq2seq.models import (
     EncoderDecoderConfig,
     EncoderDecoderModel,
 )
-from seq2seq.models.layers import ROWS_AT_ONCE, by_rows
 
 SHAPE = {
     "vocab_size": 30,
@@ -375,17 +374,3 @@ def test_given_settings_leave_the_special_tokens_to_the_model():
     given = model.generate(words, generation_config=GenerationConfig(num_beams=2, max_new_tokens=4))
     assert given.tolist() == model.generate(words, num_beams=2, max_new_tokens=4).tolist()
     assert (given[:, 0] == SPECIAL["decoder_start_token_id"]).all()
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("length", [1, 2 * ROWS_AT_ONCE, 2 * ROWS_AT_ONCE + 1, 3 * ROWS_AT_ONCE + 5])
-def test_a_part_by_rows_is_that_part_of_all(length):
-    x = torch.randn(2, length, 3)
-    longest = []
-
-    def part(rows):
-        longest.append(rows.shape[1])
-        return rows.cumsum(dim=2)
-
-    torch.testing.assert_close(by_rows(part, x), x.cumsum(dim=2))
-    assert max(longest) <= 2 * ROWS_AT_ONCE
