@@ -39,6 +39,7 @@ NO_STATISTICS = {  # of Gradio's own, which are for its monitoring page: on all 
     "GRADIO_ANALYTICS_MAX_EVENTS": "1",
 }
 LAST_STEP_SECONDS = 5  # that a run which has to end may need for the step under way, and its page to be told
+TELLING_SECONDS = 2  # in which whoever listens is told; a page that was closed never is
 
 
 class Server:
@@ -111,14 +112,17 @@ class Server:
 
     def finish(self) -> None:
         """Wait for what is under way; what has not ended in time ends with what is there."""
-        self.wait_for_calls(self.settings.grace_seconds)
+        wait_while(self.is_busy, self.settings.grace_seconds)
         self.calls.end_all()
-        self.wait_for_calls(LAST_STEP_SECONDS)
+        wait_while(self.is_busy, LAST_STEP_SECONDS)
+        wait_while(self.has_news, TELLING_SECONDS)
 
-    def wait_for_calls(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while (self.calls.running or self.num_waiting()) and time.monotonic() < deadline:
-            time.sleep(0.05)
+    def is_busy(self) -> bool:
+        return bool(self.calls.running or self.num_waiting())
+
+    def has_news(self) -> bool:
+        """Whether somebody has yet to be told how a run ended, which nobody is once the queue is closed."""
+        return any(self.demo._queue.pending_event_ids_session.values())
 
     @property
     def counts(self) -> tuple[Callable[[], Any], ...]:
@@ -149,3 +153,9 @@ class Server:
 
     async def measurements(self, request: Request) -> Response:
         return Response(self.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def wait_while(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
