@@ -2,7 +2,8 @@
 
 Continuous batching (Yu et al. 2022, "Orca", section 4.1): a run joins between two steps of the others and leaves when
 it is finished. Each has its own search in its own thread, and asks for the logits behind its next tokens. Whoever's
-turn it is takes the step for all who wait by then. Knows no texts and no searches.
+turn it is takes the step for all who wait by then, and gives those of the last step a moment to come: one who searches
+while another computes slows both down. Whoever comes too late is not waited for again. Knows no texts and no searches.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from seq2seq.models.together import can_share, next_logits
 from seq2seq.tasks.turns import Turns
 
 MOST_ROWS = 64  # in one step
-GRACE = 0.001  # seconds that a step waits for runs that are between two of theirs
+GRACE = 0.01  # seconds that a step waits for runs that are between two of theirs, about as long as one takes
 
 
 @dataclass(eq=False)
 class Asked:
     """A run's next tokens, and then what the model says to them."""
 
-    decoding: CachedDecoding
+    run: JoinedRun
     tokens: LongTensor  # N 1
     answer: Tensor | Exception | None = None  # N V
 
@@ -46,18 +47,17 @@ class Batcher:
 
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
-        self._runs: WeakSet[JoinedRun] = WeakSet()
+        self._expected: WeakSet[JoinedRun] = WeakSet()  # who asked in time for the last step, or since
         self._waiting: deque[Asked] = deque()
         self._changed = threading.Condition()
 
     def join(self, decoding: CachedDecoding) -> JoinedRun:
         """The same decoder as a search sees it, for as long as the search keeps it."""
-        run = JoinedRun(decoding, self)
-        self._runs.add(run)
-        return run
+        return JoinedRun(decoding, self)
 
     def step(self, asked: Asked) -> Tensor:
         with self._changed:
+            self._expected.add(asked.run)
             self._waiting.append(asked)
             self._changed.notify_all()
         with self.turns:
@@ -67,7 +67,8 @@ class Batcher:
 
     def _take(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) >= len(self._runs), timeout=GRACE)
+            self._changed.wait_for(lambda: len(self._waiting) >= len(self._expected), timeout=GRACE)
+            self._expected = WeakSet(asked.run for asked in self._waiting)
             taken, rows = [], 0
             while self._waiting and (not taken or rows + len(self._waiting[0].tokens) <= MOST_ROWS):
                 taken.append(self._waiting.popleft())
@@ -84,12 +85,12 @@ def answer(taken: Sequence[Asked]) -> None:
 
 def is_answered(taken: Sequence[Asked]) -> bool:
     """By the step that they take together, or by what is wrong with the only one."""
-    lengths = [asked.decoding.cache.length for asked in taken]
+    lengths = [asked.run.decoding.cache.length for asked in taken]
     try:
-        found = next_logits([asked.decoding for asked in taken], [asked.tokens for asked in taken])
+        found = next_logits([asked.run.decoding for asked in taken], [asked.tokens for asked in taken])
     except Exception as error:
         for asked, length in zip(taken, lengths, strict=True):
-            asked.decoding.cache.rewind(length)
+            asked.run.decoding.cache.rewind(length)
         if len(taken) > 1:
             return False
         taken[0].answer = error
@@ -108,7 +109,7 @@ class JoinedRun:
 
     def __call__(self, tokens: LongTensor) -> Tensor:
         if can_share(self.decoding, tokens):
-            return self.batcher.step(Asked(self.decoding, tokens))
+            return self.batcher.step(Asked(self, tokens))
         with self.batcher.turns:
             return self.decoding(tokens)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from weakref import ref
@@ -82,7 +83,7 @@ def test_one_that_is_closed_leaves_before_the_next_step_and_leaves_nothing(engin
         second.close()
         del runs, second
         assert alive(steps) == 2
-        assert len(batcher_of(engine)._runs) == 2
+        assert len(batcher_of(engine)._expected) == 2
         steps.clear()
         last = at_once([lambda run=run: [*run][-1] for run in (first, third)])
         assert [ids(each) for each in last] == [alone[0], alone[2]]
@@ -90,15 +91,27 @@ def test_one_that_is_closed_leaves_before_the_next_step_and_leaves_nothing(engin
         assert max(len(step) for step in steps) == 2
         del first, third
         assert alive(steps) == 0
-        assert not batcher_of(engine)._runs
+        assert not batcher_of(engine)._expected
         assert not batcher_of(engine)._waiting
     assert threading.active_count() == threads
+
+
+def test_one_that_nobody_asks_for_more_holds_up_the_others_once(engine, monkeypatch):
+    going, resting = runs = [begun(engine, text) for text in TEXTS[:2]]
+    for _ in range(3):
+        at_once([lambda run=run: next(run) for run in runs])
+    monkeypatch.setattr(batching, "GRACE", 1.0)
+    started = time.monotonic()
+    assert len([*going]) >= 8
+    assert 1.0 <= time.monotonic() - started < 2.5
+    monkeypatch.undo()
+    assert [*resting]
 
 
 def test_one_that_is_closed_before_its_first_token_was_never_there(engine, steps):
     begun(engine, TEXTS[0]).close()
     assert steps == []
-    assert not batcher_of(engine)._runs
+    assert not batcher_of(engine)._expected
     assert written(engine, TEXTS[1])
 
 
