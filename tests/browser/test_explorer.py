@@ -209,24 +209,25 @@ def test_a_text_that_is_pasted_is_read_at_once_and_one_that_is_typed_when_it_is_
     expect(box(panel)).to_be_focused()
 
 
-def test_who_waits_to_look_sees_the_queue_and_who_does_not_sees_none(visit):
-    first, second = visit(), visit().page
-    panel = look(second)
+def test_only_who_has_to_wait_to_look_sees_the_queue(visit):
+    first, second = visit().tab("Fuse"), visit().page
+    start_long_run(first)
+    second.get_by_role("tab", name="Attention", exact=True).click()
+    panel = explorer(second)
 
     def waits() -> bool:
         """It has, too, while what the last look asked for is still made."""
+        box(panel).fill(TEXT)
         button(panel, "Look").click()
-        written(panel).first.wait_for()
-        return panel.locator(".queue").count() > 0
+        sign = panel.locator(".queue .progress-text").filter(has_text=re.compile(r"queue: \d+/\d+"))
+        written(panel).or_(sign).first.wait_for()
+        return sign.count() > 0
 
-    until(lambda: not waits(), seconds=30)
-    running = first.tab("Fuse")
-    start_long_run(running)
-    button(panel, "Look").click()
-    expect(panel.locator(".queue .progress-text")).to_contain_text(re.compile(r"queue: \d+/\d+"))
-    button(running, "Cancel").click()
+    assert waits()
+    button(first, "Cancel").click()
     written(panel).first.wait_for()
     until(lambda: not waits(), seconds=30)
+    expect(panel.locator(".queue")).to_have_count(0)
 
 
 def test_the_names_in_a_map_have_room(visit):
