@@ -22,17 +22,20 @@
   // dir="auto" would do this, but takes seconds for a megabyte. What an example or a file fills in is no input event.
   const direct = (field) => (field.dir = RIGHT_TO_LEFT.test(field.value) ? "rtl" : "ltr");
   const fields = `${FIELDS.text}, ${FIELDS.question}`;
-  document.addEventListener("input", (event) => event.target.matches(fields) && direct(event.target));
   document.addEventListener("gloss:filled", () => setTimeout(() => document.querySelectorAll(fields).forEach(direct)));
 
   // Nobody types so much at once: there is time to read it while its reader goes on.
   const PASTED = 200; // characters
   const lengths = new WeakMap();
+  const readAhead = (field) => {
+    const grown = field.value.length - (lengths.get(field) ?? 0);
+    lengths.set(field, field.value.length);
+    if (grown > PASTED) setTimeout(() => field.dispatchEvent(new FocusEvent("blur")));
+  };
   document.addEventListener("input", ({ target }) => {
     if (!target.matches(fields)) return;
-    const grown = target.value.length - (lengths.get(target) ?? 0);
-    lengths.set(target, target.value.length);
-    if (grown > PASTED) setTimeout(() => target.dispatchEvent(new FocusEvent("blur")));
+    direct(target);
+    readAhead(target);
   });
 
   // Without this a browser leaves the page to show the file.

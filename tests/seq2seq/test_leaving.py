@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 from weakref import ref
 
 import pytest
@@ -15,7 +15,7 @@ import torch
 from seq2seq.engine import Engine, EngineSettings, batching
 from seq2seq.engine.batching import Asked, Batcher
 from seq2seq.tasks import Generated, GenerationSettings, InputError
-from seq2seq.tasks.turns import TOO_MUCH
+from seq2seq.tasks.turns import TOO_MUCH, Turns
 from tests.seq2seq.test_batching import TEXTS, at_once, written
 
 LONG = GenerationSettings(min_new_tokens=12)
@@ -96,16 +96,21 @@ def test_one_that_is_closed_leaves_before_the_next_step_and_leaves_nothing(engin
     assert threading.active_count() == threads
 
 
-def test_one_that_nobody_asks_for_more_holds_up_the_others_once(engine, monkeypatch):
-    going, resting = runs = [begun(engine, text) for text in TEXTS[:2]]
-    for _ in range(3):
-        at_once([lambda run=run: next(run) for run in runs])
-    monkeypatch.setattr(batching, "GRACE", 1.0)
-    started = time.monotonic()
-    assert len([*going]) >= 8
-    assert 1.0 <= time.monotonic() - started < 2.5
-    monkeypatch.undo()
-    assert [*resting]
+def test_one_that_nobody_asks_for_more_is_waited_for_once(monkeypatch):
+    monkeypatch.setattr(batching, "next_logits", lambda runs, tokens: tokens)
+    batcher = Batcher(Turns())
+    going, resting = (batcher.join(SimpleNamespace(cache=SimpleNamespace(length=1))) for _ in range(2))
+    all_came, wait_for = [], batcher._changed.wait_for
+
+    def watched(*condition, **most) -> bool:
+        all_came.append(wait_for(*condition, **most))
+        return all_came[-1]
+
+    monkeypatch.setattr(batcher._changed, "wait_for", watched)
+    for run in (resting, going, going, going, resting, going):
+        tokens = torch.tensor([[len(all_came)]])
+        assert batcher.step(Asked(run, tokens)) is tokens
+    assert all_came == [True, False, True, True, False, False]
 
 
 def test_one_that_is_closed_before_its_first_token_was_never_there(engine, steps):
