@@ -13,7 +13,7 @@ import gradio as gr
 
 from demo import explorer_words
 from demo.exploring import FIRST, PATTERN_FIELDS, form_values, settings_of_form
-from demo.handlers import Handlers, chosen_card, explain, in_plain_words
+from demo.handlers import Handlers, chosen_card, explain, in_plain_words, model_options
 from demo.links import KeptTexts, has_text, number, one_of, read_form, spelled
 from demo.setting_fields import AUTOMATIC, FIELDS, read_settings
 from seq2seq.tasks import QUOTED, TASKS
@@ -85,7 +85,7 @@ class Arriving:
         if "wording" in known and task not in QUOTED:  # there is no choice to be seen
             known["wording"] = AUTOMATIC
         if "model" in known:
-            known["model"] = gr.update(**self.handlers.model_options(task, known["model"]))
+            known["model"] = gr.update(**model_options(self.handlers.engine, task, known["model"]))
         return list(known.values())
 
     def check(self, task: str, values: Mapping) -> None:

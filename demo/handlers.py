@@ -187,6 +187,13 @@ def chosen_card(engine: Engine, task: Skill, model: str | None) -> ModelCard:
     return cards[model]
 
 
+def model_options(engine: Engine, task: Skill, model: str | None = None) -> dict:
+    """Choices and value for the list of models, keeping `model` where the task has it."""
+    cards = engine.models(task)
+    kept = model if model in {card.name for card in cards} else engine.card(task).name
+    return {"choices": [wording.model_choice(card) for card in cards], "value": kept}
+
+
 def buttons(running: bool) -> tuple[dict, dict]:
     """Run and Cancel: not both can be pressed, and Cancel as soon as there is something to stop (`let_cancel`)."""
     return gr.update(interactive=not running), gr.skip() if running else gr.update(interactive=False)
@@ -233,18 +240,12 @@ class Handlers:
     def __init__(self, engine: Engine):
         self.engine = engine
 
-    def model_options(self, task: Skill, model: str | None = None) -> dict:
-        """Choices and value for the list of models, keeping `model` where the task has it."""
-        cards = self.engine.models(task)
-        kept = model if model in {card.name for card in cards} else self.engine.card(task).name
-        return {"choices": [wording.model_choice(card) for card in cards], "value": kept}
-
     def choose_task(self, task: Task, model: str | None) -> tuple:
         """Another task was chosen: the text box's hint, the run button, the models, the examples."""
         return (
             gr.update(placeholder=wording.TEXT_HINTS[task]),
             gr.update(value=wording.RUN_LABELS[task]),
-            gr.update(**self.model_options(task, model)),
+            gr.update(**model_options(self.engine, task, model)),
             *(gr.update(visible=each == task) for _, each in wording.TASK_CHOICES),
         )
 

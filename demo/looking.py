@@ -23,7 +23,7 @@ from components.token_view import token_view
 from components.why_view import why_view
 from demo import explorer_words, wording
 from demo.files import script, stylesheet
-from demo.handlers import Run, buttons, chosen_card, explain, fetching, in_plain_words, result
+from demo.handlers import Run, buttons, chosen_card, explain, fetching, in_plain_words, model_options, result
 from demo.links import WHOLE, KeptTexts, Look, Marks, has_text, link_of, read_link
 from seq2seq.engine import Engine, View
 from seq2seq.explain.grain import Grain
@@ -159,7 +159,7 @@ class Looking:
                 return *untouched, None
             written, _ = linked
             card = chosen_card(self.engine, written.task, written.model)
-            models = gr.update(**self.model_options(written.task, card.name))
+            models = gr.update(**model_options(self.engine, written.task, card.name))
             shown = result(written.task, running=True)
             return gr.update(selected="attention"), written.task, models, written.text, "", shown, linked
         except Exception as error:
@@ -187,17 +187,12 @@ class Looking:
             shown = run.sections[number]
             return (
                 run.task,
-                gr.update(**self.model_options(run.task, run.model)),
+                gr.update(**model_options(self.engine, run.task, run.model)),
                 shown.source_text,
                 "",
                 result(run.task, shown.text, notes=[explorer_words.TAKEN], opened=True),
                 *self.open(self.explored(run.written(number), shown.text, settings=run.settings)),
             )
-
-    def model_options(self, task: Task, model: str | None = None) -> dict:
-        cards = self.engine.models(task)
-        kept = model if model in {card.name for card in cards} else cards[0].name
-        return {"choices": [wording.model_choice(card) for card in cards], "value": kept}
 
     def read_ahead(self, task: Task, text: str | None, model: str | None) -> None:
         """The text is there, and its output about to be: whoever looks soon need not wait until it is read."""

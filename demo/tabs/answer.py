@@ -9,7 +9,7 @@ import gradio as gr
 from demo import wording
 from demo.answering import Answering, begin_answer
 from demo.examples import questions
-from demo.handlers import Handlers, end, result
+from demo.handlers import Handlers, end, model_options, result
 from demo.tabs.events import PAGE_EVENT, RUN_EVENT, at_the_end
 from demo.tabs.linked_form import LinkedForm, linked_form
 from demo.tabs.text_box import TextBox, example_buttons, let_cancel, run_buttons, text_box, wire_text_box
@@ -49,7 +49,7 @@ def answer_panel(handlers: Handlers) -> AnswerPanel:
             box = text_box(wording.CONTEXT_HINT)
             buttons = run_buttons(wording.ANSWER_LABEL)
             example_buttons(questions(), [question, box.text])
-            model = gr.Dropdown(**handlers.model_options("answer"), label=wording.MODEL_LABEL)
+            model = gr.Dropdown(**model_options(handlers.engine, "answer"), label=wording.MODEL_LABEL)
             form = linked_form([gr.State("answer"), question, box.text, model])
         with gr.Column(elem_classes="answer"):
             shown = result_view(result("answer", hint=wording.ANSWER_HINT))

@@ -11,11 +11,12 @@ from gradio.components import Component
 from demo import explorer_words as words
 from demo import wording
 from demo.comparing import Comparing
-from demo.handlers import end, result
+from demo.handlers import end, model_options, result
 from demo.looking import Looking, begin_look, begin_why
 from demo.tabs.attention_panel import AttentionPanel
 from demo.tabs.compare_panel import compare_panel, wire_compare
 from demo.tabs.events import (
+    AS_SENT,
     FORM_EVENT,
     MODEL_EVENT,
     NO_PROGRESS,
@@ -76,7 +77,7 @@ def attention_tab(
     """
     looking = Looking(engine)
     with gr.Tab(words.TAB, id="attention"):
-        ask = ask_panel(looking)
+        ask = ask_panel(engine)
         with (
             gr.Column(elem_classes=["attention", "apart"]),  # there, if not to be seen, and so drawn into sooner
             gr.Tabs(elem_classes="explorer", overflow_behavior="wrap") as inner,
@@ -100,11 +101,11 @@ def attention_tab(
                 compared = compare_panel()
         wire_text_box(ask.box, count, [ask.task, ask.box.text, ask.model])
         ask.task.input(
-            lambda task, model: gr.update(**looking.model_options(task, model)),
+            lambda task, model: gr.update(**model_options(engine, task, model)),
             [ask.task, ask.model],
             ask.model,
             trigger_mode="always_last",
-            **PAGE_EVENT,
+            **AS_SENT,
         )
         wire_map(shown, ask.explored, looking)
         wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
@@ -165,7 +166,7 @@ def selected_tab(event: gr.SelectData) -> str:
     return event.value
 
 
-def ask_panel(looking: Looking) -> AskPanel:
+def ask_panel(engine: Engine) -> AskPanel:
     with gr.Row(elem_classes="run-panel"):
         with gr.Column(elem_classes="ask"):
             gr.Markdown(words.LEAD)
@@ -177,7 +178,7 @@ def ask_panel(looking: Looking) -> AskPanel:
                 elem_classes="text",
             )  # fmt: skip
             buttons = run_buttons(words.LOOK_LABEL)
-            model = gr.Dropdown(**looking.model_options(TASKS[0]), label=wording.MODEL_LABEL)
+            model = gr.Dropdown(**model_options(engine, TASKS[0]), label=wording.MODEL_LABEL)
         with gr.Column(elem_classes="answer"):
             shown = result_view(result(TASKS[0], hint=words.RESULT_HINT))
             queue = gr.HTML(visible=False, apply_default_css=False, js_on_load=None, elem_classes="queue")

@@ -32,8 +32,11 @@ FILE_EVENT = {
 NO_PROGRESS = {"show_progress": "hidden", "show_progress_on": []}
 FORM_EVENT = {"concurrency_id": FORM_QUEUE, "api_visibility": "private", **NO_PROGRESS}
 PAGE_EVENT = {"queue": False, "api_visibility": "private", **NO_PROGRESS}
+# For a model beside a task that the page or another event has just changed: Gradio's check of a gr.Dropdown would tell
+# one that the new task lacks as an error, before the list has followed. What the function gets is then as it was sent.
+AS_SENT = {**PAGE_EVENT, "preprocess": False}
 SPARE = "spare"  # what nobody asks for: done where the server has nothing else to do
-SPARE_EVENT = {**PAGE_EVENT, "concurrency_id": SPARE}
+SPARE_EVENT = {**AS_SENT, "concurrency_id": SPARE}
 
 
 def at_the_end(

@@ -6,7 +6,7 @@ import gradio as gr
 
 from demo import wording
 from demo.handlers import Handlers
-from demo.tabs.events import PAGE_EVENT
+from demo.tabs.events import AS_SENT
 from demo.tabs.run_panel import RunPanel, run_panel
 
 
@@ -19,6 +19,6 @@ def fuse_tab(handlers: Handlers) -> RunPanel:
         handlers.choose_task,
         [task, panel.model],
         [panel.box.text, panel.buttons[0], panel.model, *(each.dataset for each in panel.examples.values())],
-        **PAGE_EVENT,
+        **AS_SENT,
     )
     return panel

@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from demo import wording
 from demo.examples import examples
-from demo.handlers import Handlers, begin, begin_shorter, end, no_provenance, result
+from demo.handlers import Handlers, begin, begin_shorter, end, model_options, no_provenance, result
 from demo.setting_fields import AUTOMATIC
 from demo.tabs.attention_panel import AttentionPanel, attention_panel, follow_choices, follow_run
 from demo.tabs.events import MODEL_EVENT, NO_PROGRESS, PAGE_EVENT, RUN_EVENT, at_the_end
@@ -54,7 +54,7 @@ def run_panel(task: Component, tasks: tuple[Task, ...], handlers: Handlers, tell
             box = text_box(wording.TEXT_HINTS[first])
             buttons = run_buttons(wording.RUN_LABELS[first])
             sets = {each: _examples(each, box.text, visible=each == first) for each in tasks}
-            model = gr.Dropdown(**handlers.model_options(first), label=wording.MODEL_LABEL)
+            model = gr.Dropdown(**model_options(handlers.engine, first), label=wording.MODEL_LABEL)
             told = _wordings(tasks)
             settings = settings_panel()
             form = linked_form([task, box.text, model, told, *settings])

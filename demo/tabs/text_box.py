@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from demo import wording
 from demo.handlers import open_document
-from demo.tabs.events import FILE_EVENT, PAGE_EVENT
+from demo.tabs.events import AS_SENT, FILE_EVENT, PAGE_EVENT
 from seq2seq.tasks.documents import SUFFIXES
 
 NUM_LINES = 7
@@ -45,8 +45,7 @@ def text_box(hint: str) -> TextBox:
 def wire_text_box(box: TextBox, count: Callable[..., str], inputs: Sequence[Component]) -> None:
     """A file fills the box; `count` of the inputs is the line below it, anew whenever one of them changes.
 
-    A task that the page itself chooses comes with a model and a text, which are counted when all are there. Until then
-    a model may be there that the new task lacks, which Gradio's check of a gr.Dropdown would tell as an error.
+    A task that the page itself chooses comes with a model and a text, which are counted when all are there.
     """
     box.file.upload(open_document, box.file, box.text, **FILE_EVENT)
     box.text.change(None, js=FILLED, **PAGE_EVENT)
@@ -56,8 +55,7 @@ def wire_text_box(box: TextBox, count: Callable[..., str], inputs: Sequence[Comp
         list(inputs),
         box.count,
         trigger_mode="always_last",
-        preprocess=False,
-        **PAGE_EVENT,
+        **AS_SENT,
     )
 
 

@@ -36,13 +36,16 @@ try:
     from ray.exceptions import ObjectLostError, RayActorError, WorkerCrashedError
     from ray.serve.exceptions import DeploymentUnavailableError, RayServeException, ReplicaUnavailableError
     from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
+    from ray.serve.schema import ReplicaState
 except ImportError as missing:
     raise ImportError("GLOSS_ENGINE=ray needs Ray Serve. Install it: pip install -r requirements-ray.txt") from missing
 
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_SIGNS = 5  # of life, from a replica that has nothing new to tell
-PATIENCE = 45  # seconds without any, in which a new replica has to load; Ray ends a page 60 after its cluster
+PATIENCE = 45  # seconds without any while none is being started; Ray ends a page 60 after its cluster
+SECONDS_TO_SAY = 10  # whether one is
+LONGEST_START = 13  # times as long, of a replica that has to load its models, on a node that may have to be added
 TRIES = 3
 MOST_REQUESTS = 64  # that a replica takes, however few there should be; beyond, they wait in silence
 GONE = (
@@ -148,11 +151,28 @@ class Cluster(Elsewhere):
 
     def _next(self, response: DeploymentResponseGenerator) -> tuple | None:
         """None at its end. Raises: InputError after too long a silence."""
-        soon = asyncio.wait_for(anext_or_none(response), PATIENCE)
+        return asyncio.run_coroutine_threadsafe(self._patiently(response), self._loop).result()
+
+    async def _patiently(self, response: DeploymentResponseGenerator) -> tuple | None:
+        coming = asyncio.ensure_future(anext_or_none(response))
         try:
-            return asyncio.run_coroutine_threadsafe(soon, self._loop).result()
+            for _ in range(LONGEST_START):
+                await asyncio.wait({coming}, timeout=PATIENCE)
+                if coming.done():
+                    return coming.result()
+                if not await asyncio.wait_for(asyncio.to_thread(self.starts_a_replica), SECONDS_TO_SAY):
+                    break
         except asyncio.TimeoutError:
-            raise InputError(SILENCE) from None
+            log.warning("the cluster does not say whether it starts a replica")
+        finally:
+            coming.cancel()
+        raise InputError(SILENCE)
+
+    def starts_a_replica(self) -> bool:
+        """Whether the cluster says that it does. One that is gone may not answer."""
+        application = serve.status().applications.get(self._handle.app_name)
+        deployments = application.deployments.values() if application else ()
+        return any(each.replica_states.get(ReplicaState.STARTING) for each in deployments)
 
 
 async def anext_or_none(response: DeploymentResponseGenerator) -> tuple | None:

@@ -7,7 +7,7 @@ import pytest
 from demo import wording
 from demo.answering import UNCHANGED, Answering
 from demo.exploring import Exploring
-from demo.handlers import Handlers, end
+from demo.handlers import Handlers, end, model_options
 from demo.layout import build
 from demo.looking import Looking
 from demo.model_cards import facts, models_of, overview, section
@@ -83,7 +83,7 @@ def test_nothing_is_fetched_to_count_a_text(offering):
 
 def test_the_page_is_built_without_the_hub_and_offers_each_with_its_cost(offering):
     build(offering)
-    choices = Handlers(offering).model_options("fuse")
+    choices = model_options(offering, "fuse")
     assert choices["choices"][-1] == ("RoBERTa large, DiscoFuse · reads 512 tokens · 1.82 GB from the Hub", DISCOFUSE)
     assert choices["value"] != DISCOFUSE
 

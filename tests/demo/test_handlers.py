@@ -16,6 +16,7 @@ from demo.handlers import (
     begin_shorter,
     end,
     explain,
+    model_options,
     no_provenance,
     open_document,
     redraw,
@@ -311,8 +312,8 @@ def test_the_count_says_when_a_text_is_cut(handlers):
 
 
 def test_a_model_is_kept_where_the_next_task_has_it(handlers):
-    assert handlers.model_options("split", "stand-in-2")["value"] == "stand-in-2"
-    assert handlers.model_options("split", "gone")["value"] == "stand-in"
+    assert model_options(handlers.engine, "split", "stand-in-2")["value"] == "stand-in-2"
+    assert model_options(handlers.engine, "split", "gone")["value"] == "stand-in"
 
 
 def test_only_what_the_host_offers_can_be_asked_for(handlers):
@@ -322,7 +323,7 @@ def test_only_what_the_host_offers_can_be_asked_for(handlers):
 
 
 def test_the_choice_of_a_model_says_how_much_it_reads(handlers):
-    labels = [label for label, _ in handlers.model_options("summarize")["choices"]]
+    labels = [label for label, _ in model_options(handlers.engine, "summarize")["choices"]]
     assert labels == ["Stand-in · reads 512 tokens", "Stand-in, longer · reads 2,048 tokens"]
 
 

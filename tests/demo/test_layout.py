@@ -4,6 +4,7 @@ import re
 
 import gradio as gr
 
+from demo import wording
 from demo.arriving import Arriving
 from demo.endpoints import Endpoint
 from demo.examples import examples
@@ -56,6 +57,20 @@ def test_progress_is_kept_only_where_it_shows(engine):
     kept = {block for event in events for block in targets[event]}
     assert len(kept) >= 10
     assert not [block for block in kept if isinstance(block, gr.State) or getattr(block, "children", None)]
+
+
+def test_a_model_that_another_task_left_there_is_no_error(engine):
+    """What follows a choice, and no press, may be told of the new task before its models are there."""
+    page = build(engine)
+    chosen_together = [
+        event
+        for event in page.fns.values()
+        if {wording.TASK_LABEL, wording.MODEL_LABEL} <= {getattr(block, "label", None) for block in event.inputs}
+        and event.fn
+    ]
+    followed = [event for event in chosen_together if not {name for _, name in event.targets} & {"click", "then"}]
+    assert len(followed) >= 5
+    assert not [event.name for event in followed if event.preprocess]
 
 
 def test_nothing_is_reported_to_anyone(engine):

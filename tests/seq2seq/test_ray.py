@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import runpy
@@ -35,6 +36,7 @@ from seq2seq.tasks import GenerationSettings, InputError
 from tests.aside import awaited
 from tests.demo.stand_in import StandInEngine
 from tests.process import free_port, started
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
@@ -46,7 +48,7 @@ SECONDS_TO_START = 120
 
 @dataclass
 class Replicas:
-    """A handle to replicas that play what they are given, one after another: outcomes, and errors in the midst."""
+    """A handle to replicas that play what they are given, one after another: outcomes, errors and silent seconds."""
 
     plays: list[list]
     cancelled: int = 0
@@ -69,6 +71,9 @@ class Play:
 
     async def __anext__(self) -> tuple:
         for outcome in self.outcomes:
+            if isinstance(outcome, float):
+                await asyncio.sleep(outcome)
+                continue
             if isinstance(outcome, RayActorError):
                 raise outcome
             return (outcome,)
@@ -104,6 +109,16 @@ def test_when_no_replica_survives_it_says_so():
         list(cluster.run("fuse", TEXT))
 
 
+def test_a_replica_that_is_being_started_is_waited_for(monkeypatch):
+    monkeypatch.setattr(ray_serve, "PATIENCE", 0.1)
+    cluster = asked_of([0.5, "a"], [60.0, "a"])
+    monkeypatch.setattr(cluster, "starts_a_replica", lambda: True)
+    assert list(cluster.run("fuse", TEXT)) == ["a"]
+    monkeypatch.setattr(cluster, "starts_a_replica", lambda: False)
+    with pytest.raises(InputError, match="answered in time"):
+        list(cluster.run("fuse", TEXT))
+
+
 def test_models_stay_where_they_are():
     cluster = asked_of()
     for name in ("load", "pair", "forget"):
@@ -113,14 +128,15 @@ def test_models_stay_where_they_are():
 
 def test_a_replica_that_has_nothing_new_gives_signs_of_life(monkeypatch):
     monkeypatch.setattr(ray_serve, "SECONDS_BETWEEN_SIGNS", 0.1)
-    replica = Replica.func_or_class(partial(StandInEngine, 0.25))
+    replica = Replica.func_or_class(partial(StandInEngine, 0.5))
 
     async def heard() -> list[tuple]:
         return [new async for new in replica.outcomes("run", ("fuse", "echo me"), {})]
 
     new = awaited(heard())
-    assert [len(each) for each in new] == [0, 0, 1] * 2
-    assert new[-1][0].finished
+    assert new[0] == ()
+    *_, (last,) = new
+    assert last.finished
 
 
 def test_a_run_that_is_given_up_ends_with_its_step():
@@ -282,7 +298,7 @@ def test_errors_come_in_words(client):
         join("another")
 
 
-def test_a_replica_that_is_killed_in_mid_stream_loses_nothing(cluster, client, alone):
+def test_a_replica_that_is_killed_in_mid_stream_loses_nothing(cluster, client, engine, alone):
     *_, last = alone.run("fuse", TEXT, settings=GenerationSettings(**LONG))
     replica = cluster.replica()
     job = client.submit(TEXT, **LONG, api_name="/fuse")
@@ -290,7 +306,9 @@ def test_a_replica_that_is_killed_in_mid_stream_loses_nothing(cluster, client, a
         time.sleep(0.01)
     os.kill(replica.pid, signal.SIGKILL)
     assert not job.done()
-    assert job.result(timeout=90) == last.text
+    until(engine.starts_a_replica, SECONDS_TO_START)
+    assert job.result(timeout=SECONDS_TO_START) == last.text
+    assert not engine.starts_a_replica()
     assert cluster.replica() != replica
 
 
@@ -308,6 +326,8 @@ def test_a_silent_cluster_is_no_hang(cluster, engine, monkeypatch):
     run = engine.run("fuse", TEXT, settings=GenerationSettings(**LONG))
     next(run)
     monkeypatch.setattr(ray_serve, "PATIENCE", 1)
-    cluster.replica().kill()
+    replica = cluster.replica()
+    replica.suspend()
     with pytest.raises(InputError, match="answered in time"):
         list(run)
+    replica.resume()
