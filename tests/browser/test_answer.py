@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.panel import box, button, output
 from tests.browser.test_input import choose_file
-from tests.browser.test_looks import contrast, luminance, tab_to
+from tests.browser.test_looks import contrast, expect_to_fit, luminance, tab_to
 from tests.demo.stand_in import LIMIT, StandInEngine
 from tests.serving import serve
 
@@ -97,14 +97,16 @@ def test_no_answer_is_said_plainly_and_what_comes_nearest_is_shown(visit):
     expect(output(panel)).to_have_text("Ada Lovelace")
 
 
-@pytest.mark.parametrize("missing", ["question", "text"])
-def test_nothing_to_work_on_is_said_plainly(visit, missing):
+def test_nothing_to_work_on_is_said_plainly(visit):
     panel = visit().tab("Answer")
-    (box(panel) if missing == "question" else question(panel)).fill("Ada?")
-    button(panel, "Answer").click()
-    expect(panel.get_by_role("alert")).to_contain_text(missing)
-    expect(button(panel, "Answer")).to_be_enabled()
-    ask(panel)
+    for given, missing in ((box(panel), "question"), (question(panel), "text")):
+        box(panel).fill("")
+        question(panel).fill("")
+        given.fill("Ada?")
+        button(panel, "Answer").click()
+        expect(panel.get_by_role("alert")).to_contain_text(missing)
+        expect(button(panel, "Answer")).to_be_enabled()
+        ask(panel)
 
 
 def test_pointing_at_a_candidate_shows_its_place_and_a_click_keeps_it(visit):
@@ -209,26 +211,17 @@ def test_a_file_fills_the_text_box(visit):
     expect(panel.locator(".count").first).to_contain_text("tokens")
 
 
-@pytest.mark.parametrize("width", [390, 1440])
-def test_nothing_is_wider_than_the_window(visit, width):
-    here = visit(width=width)
+def test_nothing_is_wider_than_the_window(visit):
+    here = visit()
     panel = here.tab("Answer")
     ask(panel, TEXT + " " + "long" * 100)
     panel.get_by_text("The likeliest starts and ends as a table").click()
-    assert here.page.evaluate("document.documentElement.scrollWidth") <= width
+    expect_to_fit(here.page)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_both_themes_are_legible(visit, theme):
-    here = visit(theme=theme)
-    panel = here.tab("Answer")
+def test_what_the_picture_tells_is_legible_in_the_dark(visit):
+    panel = visit(theme="dark").tab("Answer")
     ask(panel)
-    background = luminance(here.page.evaluate("getComputedStyle(document.querySelector('gradio-app')).backgroundColor"))
-    for selector in (".result-score", ".av-title", ".av-words", ".av-score", ".av-place", ".av-text"):
-        ink = panel.locator(selector).first.evaluate("element => getComputedStyle(element).color")
-        assert contrast(luminance(ink), background) >= 4.5, selector
-    tick = panel.locator(".js-plotly-plot .xtick text").first.evaluate("element => getComputedStyle(element).fill")
-    assert contrast(luminance(tick), background) >= 4.5
     panel.locator(".js-plotly-plot .nsewdrag").hover(position={"x": 30, "y": 60})
     told = panel.locator(".hoverlayer .legend text").first
     paper = panel.locator(".hoverlayer .legend .bg").first

@@ -35,14 +35,10 @@ def url(request, tmp_path_factory) -> Iterator[str]:
         pytest.skip("no Node here, with which Gradio draws a page on the server")
 
 
-def test_a_fusion_and_its_pictures(visit):
+def test_a_fusion_and_its_pictures_then_words_as_they_are_generated_until_cancel_stops_them(visit):
     panel = visit().tab("Fuse")
     assert finished_fusion(panel)
     expect(panel.locator(".js-plotly-plot .heatmaplayer").first).to_be_attached()
-
-
-def test_words_appear_as_they_are_generated_and_cancel_stops_them(visit):
-    panel = visit().tab("Fuse")
     start_long_run(panel)
     expect(output(panel)).not_to_have_text(output(panel).inner_text())
     panel.get_by_role("button", name="Cancel").click()

@@ -19,7 +19,6 @@ from tests.browser.panel import (
     output,
     run,
     wait_until_finished,
-    written,
 )
 from tests.documents import pdf, word_file
 
@@ -42,13 +41,13 @@ def choose_file(panel: Locator, name: str, data: bytes) -> None:
     chooser.value.set_files({"name": name, "mimeType": "application/octet-stream", "buffer": data})
 
 
-@pytest.mark.parametrize("text", ["", "   \n\t ", "?!… — ♪"])
-def test_nothing_to_work_on_is_said_plainly(visit, text):
+def test_nothing_to_work_on_is_said_plainly(visit):
     panel = visit().tab("Fuse")
-    run(panel, "Fuse", text)
-    expect(panel.get_by_role("alert")).to_contain_text(re.compile("text"))
-    expect(button(panel, "Fuse")).to_be_enabled()
-    finished_fusion(panel)
+    for text in ("", "   \n\t ", "?!… — ♪"):
+        run(panel, "Fuse", text)
+        expect(panel.get_by_role("alert")).to_contain_text(re.compile("text"))
+        expect(button(panel, "Fuse")).to_be_enabled()
+        finished_fusion(panel)
 
 
 def test_a_setting_that_makes_no_sense_is_said_plainly(visit):
@@ -97,13 +96,11 @@ def test_a_megabyte_is_summarized_in_sections_until_it_is_cancelled(visit):
     wait_until_finished(panel)
 
 
-@pytest.mark.parametrize(
-    ("text", "direction"), [("(1) שלום!", "rtl"), ("سلام", "rtl"), ("Hello שלום", "ltr"), ("12 + 3", "ltr")]
-)
-def test_the_text_box_reads_in_the_direction_of_its_text(visit, text, direction):
+def test_the_text_box_reads_in_the_direction_of_its_text(visit):
     panel = visit().tab("Fuse")
-    box(panel).fill(text)
-    expect(box(panel)).to_have_css("direction", direction)
+    for text, direction in (("(1) שלום!", "rtl"), ("Hello שלום", "ltr"), ("سلام", "rtl"), ("12 + 3", "ltr")):
+        box(panel).fill(text)
+        expect(box(panel)).to_have_css("direction", direction)
 
 
 def test_markup_is_shown_as_text(visit):
@@ -119,43 +116,36 @@ def test_markup_is_shown_as_text(visit):
     assert panel.locator("img[src=x]").count() == 0
 
 
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
+def test_unusual_texts_are_answered(visit):
+    """Right to left, emoji, control characters, no spaces."""
+    panel = visit().tab("Fuse")
+    open_settings(panel)
+    choose_settings(panel, Shortest_output=8, Longest_output=24)
+    for text, kept in (
         ("שלום עולם. השלום טוב.", "שלום עולם. השלום טוב."),
         ("🎻🎻 plays. 🎻 plays well.", "🎻🎻 plays. 🎻 plays well."),
         ("a\u0000b \u0007c. d\u001b[31m e.", "ab c. d[31m e."),
         ("我喜欢雨。她也喜欢雨。", "我喜欢雨。她也喜欢雨。"),
-    ],
-    ids=["right to left", "emoji", "control characters", "no spaces"],
-)
-def test_unusual_texts_are_answered(visit, text, kept):
+    ):
+        run(panel, "Fuse", text)
+        expect(panel.get_by_role("group", name="What the model read")).to_have_text(kept)
+        assert wait_until_finished(panel) == output(panel).inner_text()
+
+
+def test_a_file_fills_the_text_box_and_is_not_kept(visit):
     panel = visit().tab("Fuse")
-    open_settings(panel)
-    choose_settings(panel, Shortest_output=8, Longest_output=24)
-    run(panel, "Fuse", text)
-    assert wait_until_finished(panel) == output(panel).inner_text()
-    written(panel).first.wait_for()
-    expect(panel.get_by_role("group", name="What the model read")).to_have_text(kept)
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "text"),
-    [
+    for name, data, text in (
         ("notes.txt", "Žofie wrote the notes.".encode(), "Žofie wrote the notes."),
         ("notes.PDF", pdf("Ada wrote the notes."), "Ada wrote the notes."),
         ("notes.docx", word_file(lambda document: document.add_paragraph("Ada wrote.")), "Ada wrote."),
-    ],
-)
-def test_a_file_fills_the_text_box_and_is_not_kept(visit, monkeypatch, name, data, text):
-    panel = visit().tab("Fuse")
-    choose_file(panel, name, data)
-    expect(box(panel)).to_have_value(text)
-    expect(panel.locator(".count").first).to_contain_text("tokens")
-    assert not [path for path in Path(tempfile.gettempdir(), "gradio").rglob(name) if path.is_file()]
-    box(panel).fill("")
-    choose_file(panel, name, data)
-    expect(box(panel)).to_have_value(text)
+    ):
+        choose_file(panel, name, data)
+        expect(box(panel)).to_have_value(text)
+        expect(panel.locator(".count").first).to_contain_text("tokens")
+        assert not [path for path in Path(tempfile.gettempdir(), "gradio").rglob(name) if path.is_file()]
+        box(panel).fill("")
+        choose_file(panel, name, data)
+        expect(box(panel)).to_have_value(text)
 
 
 def test_a_dropped_file_fills_the_text_box(visit):
@@ -164,22 +154,22 @@ def test_a_dropped_file_fills_the_text_box(visit):
     expect(box(panel)).to_have_value("# Notes\n\nAda wrote them.")
 
 
-@pytest.mark.parametrize(
-    ("name", "data", "notice"),
-    [
+def test_a_file_that_cannot_be_read_is_said_plainly(visit):
+    here = visit()
+    panel = here.tab("Fuse")
+    box(panel).fill(TEXT)
+    for name, data, notice in (
         ("photo.txt", b"\x89PNG\r\n\x00\x01", "This file is not a text"),
         ("scan.pdf", pdf(""), "This file has no text"),
         ("torn.docx", word_file()[:3000], "This file is damaged"),
         ("big.txt", b"word " * 2_200_000, "maximum allowed size of 10"),
         ("photo.png", b"\x89PNG\r\n\x00\x01", "Invalid file type"),
-    ],
-)
-def test_a_file_that_cannot_be_read_is_said_plainly(visit, name, data, notice):
-    here = visit()
-    panel = here.tab("Fuse")
-    box(panel).fill(TEXT)
-    choose_file(panel, name, data)
-    expect(here.page.get_by_test_id("toast-body")).to_contain_text(notice)
-    assert box(panel).input_value() == TEXT
+    ):
+        choose_file(panel, name, data)
+        toast = here.page.get_by_test_id("toast-body")
+        expect(toast).to_contain_text(notice)
+        assert box(panel).input_value() == TEXT
+        here.page.get_by_test_id("toast-close").click()
+        expect(toast).to_have_count(0)
     here.complaints.clear()  # a refused upload shows as a failed request
     finished_fusion(panel)

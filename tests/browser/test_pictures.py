@@ -6,14 +6,14 @@ import re
 import time
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.panel import finished_fusion, lit, read, written
 
 pytestmark = pytest.mark.browser
 
 
-def test_pointing_at_a_word_lights_up_the_other_text(visit):
+def test_a_word_lights_up_the_other_text(visit):
     panel = visit().tab("Fuse")
     finished_fusion(panel)
     away = panel.get_by_role("heading", name="What the model looked at")
@@ -31,21 +31,19 @@ def test_pointing_at_a_word_lights_up_the_other_text(visit):
     away.hover()
     read(panel).nth(2).blur()
     expect(panel.locator(".tv-says")).to_contain_text("Point at a word")
+    use_the_keyboard(panel)
 
 
-def test_the_words_work_from_the_keyboard(visit):
-    here = visit()
-    panel = here.tab("Fuse")
-    finished_fusion(panel)
+def use_the_keyboard(panel: Locator) -> None:
     written(panel).first.focus()
-    here.page.keyboard.press("ArrowRight")
+    panel.page.keyboard.press("ArrowRight")
     expect(written(panel).nth(1)).to_be_focused()
     expect(panel.locator(".tv-says")).to_contain_text(written(panel).nth(1).inner_text())
-    here.page.keyboard.press("Enter")
+    panel.page.keyboard.press("Enter")
     expect(written(panel).nth(1)).to_have_attribute("aria-pressed", "true")
-    here.page.keyboard.press("Tab")
+    panel.page.keyboard.press("Tab")
     expect(read(panel).first).to_be_focused()
-    here.page.keyboard.press("End")
+    panel.page.keyboard.press("End")
     expect(read(panel).last).to_be_focused()
 
 
