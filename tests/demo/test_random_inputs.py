@@ -35,7 +35,7 @@ from tests.serving import serving
 
 NUM_INPUTS = 10_000
 LONGEST = 500  # characters of a text that a model reads here
-NUM_TEXTS = 20  # beside the nasty ones, through the embedded models
+NUM_TEXTS = 10  # beside the nasty ones, through the embedded models
 INPUTS_AN_EXAMPLE = 4  # at least, on average: one for each value of an event, and one more
 TEXT = "Ada wrote. She wrote notes."
 OUTPUT = "Ada wrote."  # as short as it can be, as it is written so often

@@ -71,7 +71,8 @@ def batcher_of(engine: Engine) -> Batcher:
     return engine.load("fuse", "taught").joined.__self__
 
 
-def test_one_that_is_closed_leaves_before_the_next_step_and_leaves_nothing(engine, steps):
+def test_one_that_is_closed_leaves_before_the_next_step_and_leaves_nothing(engine, steps, monkeypatch):
+    monkeypatch.setattr(batching, "GRACE", 30)
     alone = [written(engine, text, min_new_tokens=12) for text in TEXTS[:3]]
     threads = threading.active_count()
     steps.clear()
