@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import torch
 
-from seq2seq.openmp import let_helpers_go
+from seq2seq.openmp import Helpers
 from seq2seq.tasks.results import InputError
 
 Item = TypeVar("Item")
@@ -30,6 +30,7 @@ class Turns:
 
     def __init__(self, turn_of_process: AbstractContextManager | None = None) -> None:
         self._turn_of_process = turn_of_process or nullcontext()
+        self._helpers = Helpers()
         self._lock = threading.Lock()
         self._waiting: deque[tuple[int, threading.Event]] = deque()
         self._owner: int | None = None  # a thread
@@ -53,11 +54,12 @@ class Turns:
                 self._waiting.append((me, my_turn))
         my_turn.wait()
         self._turn_of_process.__enter__()
+        self._helpers.__enter__()
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         """Raises: InputError in place of an error that says that memory ran out."""
         if self._depth == 1:
-            let_helpers_go()
+            self._helpers.__exit__()
         with self._lock:
             self._depth -= 1
             if not self._depth:

@@ -24,7 +24,7 @@ from seq2seq.generation.settings import GenerationConfig
 from seq2seq.models.generating import CachedDecoding, first_token, generation_defaults
 from seq2seq.models.outputs import ModelOutput
 from seq2seq.models.source import GeneratesFromSource
-from seq2seq.openmp import letting_helpers_go
+from seq2seq.openmp import with_helpers
 from seq2seq.tasks.alike import alike
 from seq2seq.tasks.copying import Lexicon, NamesFromSource, Pieces
 from seq2seq.tasks.output import plain_text
@@ -213,7 +213,7 @@ def write_section(
             joined=writer.joined,
             **inputs,
         )
-    for step in letting_helpers_go(steps):
+    for step in with_helpers(steps):
         target_ids = step.tokens[0, 1 : step.lengths[0]].tolist()
         yield section_of(writer.tokenizer, source, target_ids, time.monotonic() - started), step.output is not None
 

@@ -72,7 +72,7 @@ def batcher_of(engine: Engine) -> Batcher:
 
 
 def test_one_that_is_closed_leaves_before_the_next_step_and_leaves_nothing(engine, steps, monkeypatch):
-    monkeypatch.setattr(batching, "GRACE", 30)
+    monkeypatch.setattr(batching, "GRACE", 2)
     alone = [written(engine, text, min_new_tokens=12) for text in TEXTS[:3]]
     threads = threading.active_count()
     steps.clear()
