@@ -35,15 +35,15 @@ class Cores:
 
     def __init__(self) -> None:
         self.free = self._limit = quota()
-        self._since, self._others = time.monotonic(), cpu_seconds_of_others()
+        self._seen = time.monotonic(), cpu_seconds_of_others()  # in one, as threads look at the same time
 
     def look(self) -> int:
         """At least 1. Others are looked at again if the last look is long enough ago."""
-        now = time.monotonic()
-        if now - self._since >= SECONDS_TO_LOOK:
+        (since, before), now = self._seen, time.monotonic()
+        if now - since >= SECONDS_TO_LOOK:
             others = cpu_seconds_of_others()
-            left = (os.cpu_count() or 1) - (others - self._others) / (now - self._since)
-            self._since, self._others = now, others
+            left = (os.cpu_count() or 1) - (others - before) / (now - since)
+            self._seen = now, others
             if abs(min(left, self._limit) - self.free) > MARGIN:
                 self.free = max(1, min(round(left), self._limit))
         return self.free

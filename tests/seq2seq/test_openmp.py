@@ -98,7 +98,7 @@ def test_what_others_are_busy_on_is_not_free(monkeypatch):
 def test_others_are_not_looked_at_all_the_time(monkeypatch):
     cores = Cores()
     monkeypatch.setattr(openmp, "cpu_seconds_of_others", lambda: 1 / 0)
-    cores._since = time.monotonic() + 60
+    cores._seen = time.monotonic() + 60, 0
     assert cores.look() == cores.free
 
 
