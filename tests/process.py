@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -16,12 +17,16 @@ import pytest
 
 OURS = ("PYTHON", "GRADIO_", "GLOSS_", "VIRTUAL_ENV")  # what may be set for the tests themselves
 SECONDS_TO_START = 120
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORTS = count(20_000 + 2_000 * WORKER)  # below those that the system hands out, and no other worker's
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    """One that is given to nobody else, however long it takes until somebody listens there."""
+    for port in PORTS:
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager

@@ -16,13 +16,16 @@ function draw() {
   if (query) field.focus();
 }
 
-// navigator.clipboard exists only on https and localhost.
+// navigator.clipboard exists only on https and localhost, and a page around this one may forbid it.
 async function copy() {
   field.select();
-  if (navigator.clipboard) await navigator.clipboard.writeText(field.value);
-  else document.execCommand("copy");
+  try {
+    await navigator.clipboard.writeText(field.value);
+  } catch {
+    document.execCommand("copy");
+  }
   button.textContent = "Copied";
-  setTimeout(() => (button.textContent = "Copy"), 1500);
+  setTimeout(() => (button.textContent = "Copy"), 2000);
 }
 
 field.addEventListener("focus", () => {

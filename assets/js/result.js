@@ -72,14 +72,14 @@ function drawProgress(progress, running) {
   part(".result-progress p").textContent = progress.says;
 }
 
-// navigator.clipboard exists only on https and localhost.
+// navigator.clipboard exists only on https and localhost, and a page around this one may forbid it.
 async function copy(words) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(words);
-  const range = document.createRange();
-  range.selectNodeContents(text);
-  getSelection().removeAllRanges();
-  getSelection().addRange(range);
-  document.execCommand("copy");
+  try {
+    await navigator.clipboard.writeText(words);
+  } catch {
+    getSelection().selectAllChildren(text);
+    document.execCommand("copy");
+  }
 }
 
 function download(words, filename) {
@@ -97,7 +97,7 @@ element.addEventListener("click", async (event) => {
   if (button.dataset.action === "download") return download(props.value.text, props.value.filename);
   await copy(props.value.text);
   button.textContent = "Copied";
-  setTimeout(() => (button.textContent = "Copy"), 1500);
+  setTimeout(() => (button.textContent = "Copy"), 2000);
 });
 
 watch("value", draw);

@@ -1,12 +1,12 @@
-"""A real Chromium: Playwright's own where it is installed, else the system's."""
+"""A real Chromium: Playwright's own where it is installed, else the system's; headless shells first."""
 
 from __future__ import annotations
 
-import os
+import shutil
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Error, Playwright
 
-SYSTEM_CHROMIUMS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+SYSTEMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 QUIET = (
     "--no-sandbox",
     "--disable-background-networking",
@@ -19,8 +19,10 @@ QUIET = (
 
 def open_chromium(playwright: Playwright) -> Browser | None:
     """None where there is no Chromium."""
-    own = os.path.exists(playwright.chromium.executable_path)
-    system = next((path for path in SYSTEM_CHROMIUMS if os.path.exists(path)), None)
-    if not own and system is None:
-        return None
-    return playwright.chromium.launch(executable_path=None if own else system, args=list(QUIET))
+    try:
+        return playwright.chromium.launch(args=list(QUIET))
+    except Error as error:
+        if "Executable doesn't exist" not in error.message:
+            raise
+    system = next(filter(None, map(shutil.which, SYSTEMS)), None)
+    return system and playwright.chromium.launch(executable_path=system, args=list(QUIET))

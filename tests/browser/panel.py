@@ -7,6 +7,11 @@ import re
 from playwright.sync_api import Locator, expect
 
 TEXT = "Ada wrote the notes. Ada wrote them in 1843."
+NOTE_THAT_IT_COPIED = """button => {
+    button.hasCopied = false;
+    const note = () => (button.hasCopied ||= button.textContent === "Copied");
+    new MutationObserver(note).observe(button, { childList: true });
+}"""
 FINISHED = re.compile(r"\d+ tokens? in <?[\d.]+ s")
 
 
@@ -52,6 +57,15 @@ def finished_fusion(panel: Locator, text: str = TEXT) -> str:
     result = wait_until_finished(panel)
     written(panel).first.wait_for()
     return result
+
+
+def copied(panel: Locator) -> str:
+    """What its Copy puts on the clipboard; the button says so for a moment only."""
+    copy = panel.locator('[data-action="copy"]')
+    copy.evaluate(NOTE_THAT_IT_COPIED)
+    copy.click()
+    expect(copy).to_have_js_property("hasCopied", True)
+    return panel.page.evaluate("navigator.clipboard.readText()")
 
 
 def choose_settings(panel: Locator, **settings: int | str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.panel import box, button, output
+from tests.browser.panel import box, button, copied, output
 from tests.browser.test_input import choose_file
 from tests.browser.test_looks import contrast, expect_to_fit, luminance, tab_to
 from tests.demo.stand_in import LIMIT, StandInEngine
@@ -59,8 +59,7 @@ def ask(panel: Locator, text: str = TEXT) -> None:
 
 
 def test_the_whole_way(visit):
-    here = visit()
-    panel = here.tab("Answer")
+    panel = visit().tab("Answer")
     button(panel, "Who built the shelves?").click()
     expect(question(panel)).to_have_value(re.compile("shelves"))
     expect(box(panel)).to_have_value(re.compile("For 22 years"))
@@ -68,8 +67,7 @@ def test_the_whole_way(visit):
     ask(panel)
     expect(output(panel)).to_have_text("Ada Lovelace")
     expect(panel.locator(".result-score")).to_have_text("60% likely")
-    button(panel, "Copy").click()
-    assert here.page.evaluate("navigator.clipboard.readText()") == "Ada Lovelace"
+    assert copied(panel) == "Ada Lovelace"
     expect(marked(panel)).to_have_text("Ada Lovelace")
     expect(context(panel)).to_have_text(TEXT)
     expect(panel.locator(".js-plotly-plot .barlayer .bars")).to_have_count(2)

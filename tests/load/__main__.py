@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -31,6 +30,7 @@ from demo.examples import examples
 from seq2seq.engine import Engine, EngineSettings
 from seq2seq.tasks import Skill, Task
 from tests.load.client import ask
+from tests.process import free_port
 
 ROOT = Path(__file__).parents[2]
 TASKS: tuple[Task, ...] = ("fuse", "split")
@@ -92,9 +92,7 @@ def everybody() -> Iterator[tuple[str, str]]:
 @contextmanager
 def server(num_clients: int) -> Iterator[tuple[str, psutil.Process]]:
     """app.py with room for all clients: its address, and its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {"GRADIO_SERVER_PORT": str(port), "GLOSS_MAX_WAITING": str(2 * num_clients)}
     process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=os.environ | settings)
     try:
