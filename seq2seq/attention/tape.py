@@ -63,6 +63,16 @@ def recording(wanted: Wanted, hidden_states: bool = False, keep: Keep | None = N
         _running.reset(token)
 
 
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """No tape records inside the block."""
+    token = _running.set(None)
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
 def running_tape() -> Tape | None:
     return _running.get()
 

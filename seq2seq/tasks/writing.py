@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from seq2seq.attention.tape import recording
+from seq2seq.attention.tape import unwatched
 from seq2seq.generation.generate import NextToken
 from seq2seq.generation.sampling import LogitsProcessor
 from seq2seq.generation.settings import GenerationConfig
@@ -144,7 +144,7 @@ class Writer:
 @torch.no_grad()
 def encode(model: GeneratesFromSource, input_ids: Sequence[int]) -> ModelOutput:
     """One text, whatever else is being recorded."""
-    with recording(lambda *_: False):
+    with unwatched():
         return model.encode(torch.tensor([input_ids], device=model.device), None)
 
 

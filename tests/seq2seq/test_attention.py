@@ -10,7 +10,7 @@ import torch
 from seq2seq.attention import masks
 from seq2seq.attention.kernel import Dense, attend, attend_with_weights
 from seq2seq.attention.multihead import CrossAttention, RelativeSelfAttention, SelfAttention
-from seq2seq.attention.tape import recording, running_tape, tape_for
+from seq2seq.attention.tape import recording, running_tape, tape_for, unwatched
 from seq2seq.generation.cache import LayerCache
 from seq2seq.models import BertConfig, BertLMHeadModel
 
@@ -198,6 +198,13 @@ def test_the_innermost_tape_records_and_the_outer_one_comes_back():
             assert tape_for("encoder", 0) is None
         assert running_tape() is outer
     assert running_tape() is None
+
+
+def test_what_is_unwatched_is_so_for_everyone_and_the_tape_comes_back():
+    with recording(lambda kind, layer: True) as tape:
+        with unwatched():
+            assert running_tape() is None
+        assert running_tape() is tape
 
 
 def test_a_tape_ends_with_an_error():

@@ -4,8 +4,9 @@ from itertools import islice
 
 import pytest
 
+from seq2seq.attention.tape import running_tape
 from seq2seq.explain.attention import View, attention
-from seq2seq.explain.pair import pair_of
+from seq2seq.explain.pair import forced, pair_of
 from seq2seq.tasks import Generated, GenerationSettings, InputError, Section, Written, write, write_batch
 from seq2seq.tasks.alike import MOST_ROWS
 from seq2seq.tasks.output import plain_text
@@ -67,6 +68,17 @@ def test_a_text_is_encoded_once_for_what_is_written_and_for_looking_back(writer,
     attention(pair_of(writer, run.written("fuse")), View("cross", 0))
     encoded_anew = [given for given in read if len(given) < 4 or given[3] is None]
     assert len(encoded_anew) == 1
+
+
+def test_who_looks_back_first_reads_unwatched(writer, monkeypatch):
+    tapes = []
+    encode = type(writer.model).encode
+    monkeypatch.setattr(
+        type(writer.model), "encode", lambda *given, **more: tapes.append(running_tape()) or encode(*given, **more)
+    )
+    written = forced(writer, "fuse", "Rain fell all day on the harbour of Holm.", "It rained.")
+    attention(pair_of(writer, written), View("cross", 0))
+    assert tapes[0] is None  # with a tape, blocks are filled up in every layer anew
 
 
 @pytest.mark.parametrize("text", AWKWARD)
