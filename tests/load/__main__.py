@@ -161,10 +161,18 @@ def tell(report: Report, clients: int, minutes: float) -> None:
     print(f"seconds to an answer: {spread(report.seconds)}; to its first word: {spread(report.first_words)}")
     counts = [report.answers_of[number] for number in range(clients)]
     print(f"answers a client: {min(counts)} to {max(counts)}")
-    each_minute = report.memory[:: 60 // SECONDS_BETWEEN_READINGS]
-    print("memory, MB, every minute:", *(f"{size / 1e6:,.0f}" for size in (*each_minute, report.memory[-1])))
+    print(
+        f"memory, MB: {report.memory[0] / 1e6:,.0f} at first; least to most of each minute:", *by_minute(report.memory)
+    )
     for got, wanted in report.wrong[:3]:
         print(f"  got {got!r}\n  not {wanted!r}")
+
+
+def by_minute(memory: list[int]) -> Iterator[str]:
+    """What stays is the least: a text that is being read takes some tens of megabytes for a moment."""
+    readings = 60 // SECONDS_BETWEEN_READINGS
+    for minute in (memory[start : start + readings] for start in range(0, len(memory), readings)):
+        yield f"{min(minute) / 1e6:,.0f} to {max(minute) / 1e6:,.0f}"
 
 
 def spread(seconds: list[float]) -> str:
