@@ -11,7 +11,7 @@ speed. Where no tape runs, asking costs one look-up a layer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -56,17 +56,18 @@ def recording(wanted: Wanted, hidden_states: bool = False, keep: Keep | None = N
     With `keep` it keeps what that makes of a layer's queries and keys, so that a long text's map need not exist.
     """
     tape = Tape(wanted, hidden_states, keep)
-    token = _running.set(tape)
-    try:
+    with running(tape):
         yield tape
-    finally:
-        _running.reset(token)
+
+
+def unwatched() -> AbstractContextManager[None]:
+    """No tape records inside the block."""
+    return running(None)
 
 
 @contextmanager
-def unwatched() -> Iterator[None]:
-    """No tape records inside the block."""
-    token = _running.set(None)
+def running(tape: Tape | None) -> Iterator[None]:
+    token = _running.set(tape)
     try:
         yield
     finally:

@@ -200,7 +200,7 @@ def test_the_innermost_tape_records_and_the_outer_one_comes_back():
     assert running_tape() is None
 
 
-def test_what_is_unwatched_is_so_for_everyone_and_the_tape_comes_back():
+def test_no_tape_runs_where_it_is_unwatched_and_the_outer_one_comes_back():
     with recording(lambda kind, layer: True) as tape:
         with unwatched():
             assert running_tape() is None
