@@ -1,6 +1,6 @@
 """Gloss in the browser: settings, then the engine, then the page. The file that a Space runs."""
 
-from demo.serving import Server
+from demo.serving.server import Server
 from demo.settings import PageSettings
 from demo.zero_gpu import borrowing
 from seq2seq.engine import Engine, EngineSettings

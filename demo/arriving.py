@@ -14,7 +14,7 @@ import gradio as gr
 from demo import explorer_words
 from demo.exploring import FIRST, PATTERN_FIELDS, form_values, settings_of_form
 from demo.handlers import Handlers, chosen_card, explain, in_plain_words, model_options
-from demo.links import KeptTexts, has_text, number, one_of, read_form, spelled
+from demo.links import TEXTS, KeptTexts, has_text, number, one_of, read_form, short, spelled
 from demo.setting_fields import AUTOMATIC, FIELDS, read_settings
 from seq2seq.tasks import QUOTED, TASKS
 
@@ -80,7 +80,8 @@ class Arriving:
         names = FORMS[TABS.get(task, task)]
         known = dict(zip(names, self.usual(task), strict=True))
         for name in names:
-            known[name] = read(values.get(name, ""), known[name])
+            given = values.get(name, "")
+            known[name] = read(given if name in TEXTS else short(given), known[name])
         self.check(task, known)
         if "wording" in known and task not in QUOTED:  # there is no choice to be seen
             known["wording"] = AUTOMATIC

@@ -16,7 +16,7 @@ from demo.looking import MOST_CELLS
 from demo.model_cards import models_of
 from demo.setting_fields import settings_of
 from seq2seq.attention.block_table import RandomBlocks
-from seq2seq.engine import Engine, View
+from seq2seq.engine import Engine, ModelCard, View
 from seq2seq.explain.grain import GRAINS, Grain
 from seq2seq.tasks import TASKS, InputError, Skill, Task, Wording, Written
 from seq2seq.tasks.cost import cost_curve
@@ -24,11 +24,20 @@ from seq2seq.tasks.pattern import pattern
 from seq2seq.tasks.results import Reading
 from seq2seq.trace import ATTENTION_KINDS, COMBINATIONS, AttentionKind, AttentionRecord, Combination, Span, Token
 
+MOST_WEIGHTS = 400_000  # of an attention's map: some three megabytes of JSON
 WRITES: dict[Task, str] = {
     "fuse": "Fuses sentences that belong together into one.",
     "split": "Splits a long sentence into several.",
     "summarize": "Summarizes a text of any length.",
 }
+
+
+def loaded_card(engine: Engine, task: Skill, model: str | None) -> ModelCard:
+    """As `chosen_card`, with the model in memory; whoever asked may run out of time until it is."""
+    card = chosen_card(engine, task, model)
+    for _ in engine.loading(task, card.name):
+        pass
+    return card
 
 
 class Endpoint:
@@ -89,7 +98,7 @@ class Endpoint:
         }
         with in_plain_words():
             settings = settings_of(wording, do_sample, numbers)
-            card = chosen_card(self.engine, self.task, model)
+            card = loaded_card(self.engine, self.task, model)
             for generated in self.engine.run(self.task, text, card.name, settings):
                 yield generated.text
 
@@ -138,7 +147,7 @@ class AnswerEndpoint:
             model: a name that /models tells; the default, if left out
         """
         with in_plain_words():
-            card = chosen_card(self.engine, "answer", model)
+            card = loaded_card(self.engine, "answer", model)
             for reading in self.engine.answer(question, context, card.name):
                 yield report(reading)
 
@@ -267,8 +276,8 @@ class AttentionEndpoint:
     ) -> AttentionReport:
         """What an output looked at in a text, as if the model had written it; without one, the model writes it first.
 
-        A map of more than 100,000 pairs comes in a coarser grain. Of a text in several sections, the first is looked
-        at.
+        A map of more than 100,000 pairs, or of more than 400,000 weights with those of all heads, comes in a coarser
+        grain. Of a text in several sections, the first is looked at.
 
         Args:
             task: what is, or was, done with the text
@@ -287,13 +296,15 @@ class AttentionEndpoint:
             ):  # fmt: skip
                 if given not in known:
                     raise InputError(no_such_value(name, given, known))
-            card = chosen_card(self.engine, task, model)
+            card = loaded_card(self.engine, task, model)
             written = self.written(task, text, output, card.name)
             last = card.num_encoder_layers if kind == "encoder" else card.num_layers
             if layer is not None and not 1 <= layer <= last:
                 raise InputError(f"The layer must be from 1 to {last}; it is {layer}.")
             view = View(kind, combination or (layer or last) - 1, grain, grain)
-            return attention_report(self.engine.attention(written, self.engine.fitting(written, view, MOST_CELLS)))
+            num_heads = 1 if combination else self.engine.num_heads(written, kind)
+            most_cells = min(MOST_CELLS, MOST_WEIGHTS // num_heads)
+            return attention_report(self.engine.attention(written, self.engine.fitting(written, view, most_cells)))
 
     def written(self, task: Task, text: str, output: str | None, model: str) -> Written:
         if output:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from textwrap import shorten
@@ -143,8 +144,8 @@ def beginning(text: str) -> str:
 
 
 def kept(output: str) -> str:
-    """A run was kept."""
-    return f"Kept: “{beginning(output)}” Look at another, and both are shown here."
+    """A run was kept. As HTML: in Markdown, an output could be a picture from anywhere."""
+    return f"Kept: “{html.escape(beginning(output))}” Look at another, and both are shown here."
 
 
 def text_fact(text: str) -> str:

@@ -125,9 +125,11 @@ class Exploring:
         return {"choices": [wording.model_choice(card) for card in cards], "value": cards[0].name}
 
     def chosen_encoder(self, model: str | None) -> ModelCard:
-        """Only what the host offers."""
+        """The model that a visitor asked for, or the first; only what the host offers."""
         cards = {card.name: card for card in self.engine.encoders()}
-        if model not in cards:
+        if model is None:
+            return next(iter(cards.values()))
+        if not isinstance(model, str) or model not in cards:
             raise InputError(wording.no_such_model(model, cards))
         return cards[model]
 

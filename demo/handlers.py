@@ -10,7 +10,8 @@ import html
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
@@ -25,12 +26,13 @@ from components.selection import readable
 from components.token_view import token_view
 from demo import wording
 from demo.calls import current
-from demo.door import told
-from demo.limit_words import quoting
+from demo.limit_words import NOT_UNDERSTOOD, quoting
+from demo.refusals import told
+from demo.sent_back import read_result
 from demo.setting_fields import read_settings
-from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.checkpoints.errors import CheckpointError, NotFiniteError
 from seq2seq.engine import Engine, Loading, ModelCard, View
-from seq2seq.tasks import Generated, GenerationSettings, InputError, Section, Skill, Task, Written
+from seq2seq.tasks import SKILLS, Generated, GenerationSettings, InputError, Section, Skill, Task, Written
 from seq2seq.tasks.documents import read_document
 from seq2seq.tasks.novelty import novel_words
 from seq2seq.trace import AttentionRecord, Provenance, by_words
@@ -116,7 +118,9 @@ def progress_of(generated: Generated) -> dict | None:
 
 
 def fetching(task: Skill, model: Loading) -> dict:
-    """What the result widget shows while the model is fetched that is to make the result."""
+    """What the result widget shows while the model is loaded, or fetched, that is to make the result."""
+    if not model.total:
+        return result(task, running=True)
     says = wording.fetching(model.done, model.total)
     progress = {"done": model.done, "of": model.total, "says": says, "stopped": wording.FETCHED_ALL_THE_SAME}
     return result(task, running=True, progress=progress)
@@ -131,7 +135,7 @@ def explain(error: Exception) -> str:
         return str(error)
     if isinstance(error, CheckpointError):  # which says nothing of a text
         log.error("no model for request %s: %s", call and call.id, error)
-        return wording.NO_MODEL
+        return wording.NO_NUMBERS if isinstance(error, NotFiniteError) else wording.NO_MODEL
     log.error("unexpected error in request %s", call and call.id, exc_info=error)
     return quoting(wording.APOLOGY, call.id) if call else wording.APOLOGY
 
@@ -147,6 +151,7 @@ def in_plain_words() -> Iterator[None]:
 
 def selected(record: AttentionRecord, unit: Unit) -> AttentionRecord:
     """What of a record is shown: words, the tokens that stand for text, or every token."""
+    record = replace(record, weights=record.weights.astype("float32", copy=False))  # sums of halves would be off
     if unit == "words":
         return readable(by_words(record))
     return readable(record) if unit == "tokens" else record
@@ -179,6 +184,7 @@ def chosen_card(engine: Engine, task: Skill, model: str | None) -> ModelCard:
 
     Only what the host offers: an engine would also load any folder or Hub id that it is given.
     """
+    refuse_unknown(task)
     if model is None:
         return engine.card(task)
     cards = {card.name: card for card in engine.models(task)}
@@ -187,8 +193,15 @@ def chosen_card(engine: Engine, task: Skill, model: str | None) -> ModelCard:
     return cards[model]
 
 
+def refuse_unknown(task: Skill) -> None:
+    """An engine's own word on one that there is not quotes it, and would be logged."""
+    if task not in SKILLS:
+        raise InputError(NOT_UNDERSTOOD)
+
+
 def model_options(engine: Engine, task: Skill, model: str | None = None) -> dict:
     """Choices and value for the list of models, keeping `model` where the task has it."""
+    refuse_unknown(task)
     cards = engine.models(task)
     kept = model if model in {card.name for card in cards} else engine.card(task).name
     return {"choices": [wording.model_choice(card) for card in cards], "value": kept}
@@ -206,6 +219,7 @@ def begin(task: Task) -> tuple:
 
 def begin_shorter(task: Task, shown: dict) -> tuple:
     """A summary in sections is to be summarized itself: as `begin`, and the summary is kept for the new result."""
+    shown = read_result(shown)
     run, cancel, fresh, *rest = begin(task)
     known = " ".join(known for known, _ in shown["pieces"])
     return run, cancel, {**fresh, "longer": shown["text"], "known": known}, *rest
@@ -224,6 +238,7 @@ def provenance_shown(found: Sequence[Provenance], *, running: str = "", problem:
 
 def end(shown: dict, request: gr.Request | None = None) -> tuple:
     """A run is over, however it ended: the buttons, and the result. One without a last word was stopped, or refused."""
+    shown = read_result(shown)
     if shown["running"]:
         progress = shown["progress"]
         if progress:
@@ -242,6 +257,7 @@ class Handlers:
 
     def choose_task(self, task: Task, model: str | None) -> tuple:
         """Another task was chosen: the text box's hint, the run button, the models, the examples."""
+        refuse_unknown(task)
         return (
             gr.update(placeholder=wording.TEXT_HINTS[task]),
             gr.update(value=wording.RUN_LABELS[task]),
@@ -252,6 +268,7 @@ class Handlers:
     def count(self, task: Task, text: str | None, model: str | None) -> str:
         """The line below the text box."""
         with in_plain_words():
+            refuse_unknown(task)
             try:
                 card = chosen_card(self.engine, task, model)
                 if self.engine.must_be_fetched(task, card.name):
@@ -305,7 +322,7 @@ class Handlers:
 
         What was novel in that is novel still.
         """
-        longer, known = shown["longer"], shown["known"]
+        longer, known = itemgetter("longer", "known")(read_result(shown))
         for view, run in self.write(task, longer, model, known, told, do_sample, *settings):
             yield {**view, "longer": longer, "known": known}, run
 
@@ -349,9 +366,13 @@ class Handlers:
         return None if run is None else self.record(run, section, layer), looks + 1
 
     def record(self, run: Run, section: int, layer: int) -> AttentionRecord:
-        """One layer's cross-attention for a section of a finished run."""
+        """One layer's cross-attention for a section of a finished run, as a page's session keeps it.
+
+        In half precision, three digits of a share and more: of a long text it is the heaviest that a session has.
+        """
         with in_plain_words():
-            return self.engine.attention(run.written(section), View("cross", layer))
+            record = self.engine.attention(run.written(section), View("cross", layer))
+            return replace(record, weights=record.weights.astype("float16"))
 
 
 def telling_layer(num_layers: int) -> int:

@@ -30,6 +30,7 @@ def build(engine: Engine) -> gr.Blocks:
     skills = {skill for skill in SKILLS if engine.models(skill)}  # a host may have no model for some
     with Page(title=wording.TITLE, analytics_enabled=False, delete_cache=UPLOADS_KEPT) as demo:
         gr.Markdown(f"# {wording.TITLE}\n\n{wording.LEAD}", elem_classes="masthead")
+        linked = gr.State()  # in a tab that is not open yet, Gradio would say that it changed
         with gr.Tabs() as tabs:
             writing = {}
             if skills >= {"fuse", "split"}:
@@ -41,7 +42,7 @@ def build(engine: Engine) -> gr.Blocks:
                 forms["answer"] = answer_tab(handlers)
             if writing:
                 results = [(panel.attention, panel.finished) for panel in writing.values()]
-                attention_tab(demo, engine, handlers.count, tabs, results)
+                attention_tab(demo, engine, handlers.count, tabs, results, linked)
             forms["pattern"] = pattern_tab(engine)
             models_tab(engine)
         others = ["attention", "models"] if writing else ["models"]

@@ -5,10 +5,16 @@ from __future__ import annotations
 from math import ceil
 
 BUSY = "Many people are using this page right now. Your text is still there: please try again in a minute."
+FILES_BUSY = "Many files are being opened right now. Nothing of yours is lost: please try again in a minute."
 STOPPING = "This server is about to restart. Your text is still there: please try again in a minute."
 TOO_MUCH = "This is more than the page takes at once. Please shorten your text."
 NOT_UNDERSTOOD = (
     "The page was asked for something that it does not know. Please copy your text, load the page anew and try again."
+)
+TOO_SLOW = "This took longer than a minute to arrive. Please try again, or send less at once."
+FORGOTTEN = (
+    "This result is no longer held here: others needed the room while this page was left alone. Your text is still "
+    "there: please run it again."
 )
 NOTHING_THERE = "There is nothing here."
 

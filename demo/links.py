@@ -23,8 +23,12 @@ Marks = Literal["hidden", "shown", "left out"]
 MARKS: tuple[Marks, ...] = Marks.__args__
 WHOLE = -1  # the part that is all of the text
 LONGEST_IN_LINK = 2_000  # characters of a text, as an address spells it
+LONGEST_TEXT = 20_000  # characters in a link that somebody made by hand
 TEXTS = ("text", "question")  # that a link may have
 HASHED = "_hash"
+MOST_IDS = 1_024  # of an output; the page's have half as many
+MOST_HEADS = 64
+LONGEST_VALUE = 1_000  # characters of any other
 MOST_KEPT = 16 * 2**20  # bytes of texts
 
 Value = TypeVar("Value")
@@ -100,10 +104,12 @@ def spelled(values: Mapping[str, str | int | bool | None], kept: KeptTexts) -> s
 def text_of(name: str, query: Mapping[str, str], kept: KeptTexts) -> str:
     """A text of a link; empty where it has none.
 
-    Raises: InputError where it is not kept any more.
+    Raises: InputError where it is not kept any more, or too long, as what a page is opened with is kept.
     """
     hashed = query.get(name + HASHED)
     text = query.get(name, "") if hashed is None else kept.find(hashed)
+    if hashed is None and len(text) > LONGEST_TEXT:
+        raise InputError(explorer_words.BROKEN_LINK)
     if text is None:
         raise InputError(explorer_words.TEXT_GONE)
     return text
@@ -125,18 +131,18 @@ def read_link(query: Mapping[str, str], kept: KeptTexts) -> tuple[Written, Look]
     look = Look(
         kind=one_of(ATTENTION_KINDS, query.get("kind", "cross")),
         layer=layer if layer in COMBINATIONS else place(layer),
-        heads=tuple(place(head) for head in query.get("heads", "").split(".") if head),
+        heads=tuple(place(head) for head in listed(query.get("heads", ""), MOST_HEADS) if head),
         grain=one_of(GRAINS, query.get("by", "words")),
         part=place(query["part"]) if "part" in query else WHOLE,
         largest=query.get("largest") == "1",
         marks=one_of(MARKS, query.get("marks", "hidden")),
         log=query.get("log") == "1",
     )
-    ids = tuple(number(each) for each in query["output"].split("."))
+    ids = tuple(number(each) for each in listed(query["output"], MOST_IDS))
     text = text_of("text", query, kept)
     if not text:
         raise InputError(explorer_words.TEXT_GONE)
-    return Written(one_of(TASKS, query.get("task", "")), text, ids, query.get("model")), look
+    return Written(one_of(TASKS, query.get("task", "")), text, ids, short(query.get("model"))), look
 
 
 def read_form(query: Mapping[str, str], kept: KeptTexts) -> dict[str, str] | None:
@@ -151,6 +157,19 @@ def read_form(query: Mapping[str, str], kept: KeptTexts) -> dict[str, str] | Non
 
 def one_of(known: Collection[Value], given: str) -> Value:
     if given not in known:
+        raise InputError(explorer_words.BROKEN_LINK)
+    return given
+
+
+def listed(values: str, most: int) -> list[str]:
+    """What stands between dots: so many at most, as all that a page is opened with is kept."""
+    if values.count(".") >= most:
+        raise InputError(explorer_words.BROKEN_LINK)
+    return values.split(".")
+
+
+def short(given: str | None) -> str | None:
+    if given and len(given) > LONGEST_VALUE:
         raise InputError(explorer_words.BROKEN_LINK)
     return given
 

@@ -34,6 +34,7 @@ from seq2seq.trace import AttentionKind, AttentionRecord, Attribution, Combinati
 
 AUTOMATIC = GenerationSettings()
 MOST_CELLS = 100_000  # of a map: about a megabyte on its way to the page
+LONGEST_AHEAD = 100_000  # characters of a text that is cut into tokens for nobody yet
 UNTOUCHED = (gr.skip(),) * 28  # in place of what `Looking.open` returns
 
 
@@ -77,7 +78,7 @@ def draw(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, log: 
 
     Last, what is drawn now, by which nothing is drawn twice when a record comes with other heads.
     """
-    asked = seen, tuple(heads), largest, marks, log
+    asked = seen, known_heads(seen, heads), largest, marks, log
     if asked == drawn:
         return (gr.skip(),) * 6
     with in_plain_words():
@@ -105,13 +106,18 @@ def exported(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, f
 
 def look_of(kind, layer, heads, grain, part, largest, marks, log) -> Look:
     """The look that a form's values are."""
-    return Look(kind, layer, tuple(heads), grain, part, largest, marks, log)
+    return Look(kind, layer, tuple(dict.fromkeys(heads)), grain, part, largest, marks, log)
 
 
 def shown_of(seen: Seen, heads: list[int], largest: bool, marks: Marks) -> AttentionRecord:
     """What is drawn of a record: the chosen heads that it has as one, with or without marks."""
-    known = [head for head in heads if head < seen.record.num_heads]
-    return marked(of_heads(seen.record, known, largest), marks)
+    return marked(of_heads(seen.record, list(known_heads(seen, heads)), largest), marks)
+
+
+def known_heads(seen: Seen | None, heads: list[int]) -> tuple[int, ...]:
+    """Those of the chosen that there are, each once."""
+    chosen = set(heads)
+    return tuple(head for head in range(seen.record.num_heads) if head in chosen) if seen else ()
 
 
 def marked(record: AttentionRecord, marks: Marks) -> AttentionRecord:
@@ -196,6 +202,8 @@ class Looking:
 
     def read_ahead(self, task: Task, text: str | None, model: str | None) -> None:
         """The text is there, and its output about to be: whoever looks soon need not wait until it is read."""
+        if len(text or "") > LONGEST_AHEAD:
+            return
         with suppress(InputError):  # which whoever looks is told
             self.engine.read_ahead(task, text or "", chosen_card(self.engine, task, model).name)
 
@@ -358,7 +366,7 @@ class Looking:
         with in_plain_words():
             if explored is None or not layers or not heads:
                 raise InputError(explorer_words.NO_HEADS)
-            muted = [(kind, layer, head) for layer in layers for head in heads]
+            muted = [(kind, layer, head) for layer in sorted({*layers}) for head in sorted({*heads})]
             rewriting = self.engine.without_heads(explored.written, muted)
             return explorer_words.rewritten(rewriting), difference_view(differing(rewriting.before, rewriting.after))
 

@@ -68,10 +68,11 @@ def card_of(about: ModelCard) -> CardFile | None:
 
 
 def read_card(path: Path) -> CardFile | None:
-    """The card in this file; None if there is no such file."""
-    if not path.is_file():
+    """The card in this file; None if there is no such file, or none that can be read."""
+    try:
+        content = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
         return None
-    content = path.read_text(encoding="utf-8-sig", errors="replace")
     try:
         card = HubCard(content, ignore_metadata_errors=True)
     except Exception:  # YAML and what is made of it fail in many ways; whichever it is, the text can be shown

@@ -14,27 +14,37 @@ from inspect import signature
 from typing import Any
 
 import gradio as gr
-from gradio_client.utils import is_file_obj_with_meta, is_http_url_like, traverse
+from gradio_client.utils import is_file_obj_with_meta, is_http_url_like
 
 from demo.handlers import explain
 from demo.limit_words import NOT_UNDERSTOOD
 
 log = logging.getLogger(__name__)
 
+LONGEST_LABEL = 200  # characters
+LONGEST_PATH = 1_000
+
 
 class Page(gr.Blocks):
     async def preprocess_data(self, block_fn, inputs, *args, **kwargs) -> list[Any]:
         """Raises: gr.Error for values that no widget of the page could have sent."""
         with not_understood():
-            traverse(inputs, refuse_address, is_file_obj_with_meta)
+            refuse_foreign(inputs)
             if block_fn.api_visibility == "public":
                 refuse_other_than_text(block_fn.fn, inputs)
             return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
 
-    async def call_function(self, *args, **kwargs) -> dict[str, Any]:
-        """Raises: gr.Error for whatever the event's own function did not foresee."""
+    async def call_function(
+        self, block_fn, inputs, iterator=None, requests=None, event_id=None, event_data=None, *args, **kwargs
+    ) -> dict[str, Any]:
+        """Raises: gr.Error for what the page tells of no event, and whatever the event's function did not foresee."""
+        if block_fn.collects_event_data and iterator is None:
+            with not_understood():
+                refuse_other_than_facts(event_data and event_data._data)
         try:
-            return await super().call_function(*args, **kwargs)
+            return await super().call_function(
+                block_fn, inputs, iterator, requests, event_id, event_data, *args, **kwargs
+            )
         except gr.Error:
             raise
         except Exception as error:
@@ -55,10 +65,43 @@ def not_understood() -> Iterator[None]:
         raise gr.Error(NOT_UNDERSTOOD, print_exception=False) from error
 
 
-def refuse_address(file: dict) -> None:
-    """A visitor's files are uploaded; nothing is fetched for one, from wherever this server can reach."""
-    if is_http_url_like(file["path"]):
-        raise ValueError("a file by its address")
+def refuse_foreign(sent: Sequence[Any]) -> None:
+    """What no widget sends. Gradio looks for files wherever they may stand, and at every step of their paths.
+
+    An update, too: where an event answers with what it was sent, Gradio would make and keep another widget of it.
+    """
+    for value in sent:
+        if is_file_obj_with_meta(value):
+            refuse_other_than_uploaded(value)
+        else:
+            refuse_what_is_no_value(value)
+
+
+def refuse_other_than_uploaded(file: dict) -> None:
+    """A visitor's are uploaded, and nothing is fetched for one from wherever this server reaches."""
+    if len(file["path"]) > LONGEST_PATH or is_http_url_like(file["path"]):
+        raise ValueError("a file from elsewhere")
+    refuse_what_is_no_value([part for name, part in file.items() if name != "meta"])
+
+
+def refuse_what_is_no_value(value: Any) -> None:
+    if isinstance(value, dict):
+        if "__type__" in value or is_file_obj_with_meta(value):
+            raise ValueError("an update, or a file inside another value")
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return
+    for each in value:
+        refuse_what_is_no_value(each)
+
+
+def refuse_other_than_facts(told: Any) -> None:
+    """What an event tells of itself: numbers, and the label of what was chosen."""
+    if not isinstance(told, dict):
+        raise TypeError("no event tells this")
+    for each in told.values():
+        if not (each is None or isinstance(each, (int, float)) or isinstance(each, str) and len(each) <= LONGEST_LABEL):
+            raise TypeError("no event tells this")
 
 
 def refuse_other_than_text(endpoint: Callable, inputs: Sequence[Any]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from demo import wording
-from seq2seq.tasks import WORDINGS, GenerationSettings, InputError
+from seq2seq.tasks import RANGES, WORDINGS, GenerationSettings, InputError
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,8 @@ class SettingField:
         return InputError(wording.not_a_setting(self.name, self.kind is int, self.low, self.high, got))
 
 
-FIELDS = (
-    SettingField("num_beams", int, 1, 16),
-    SettingField("max_new_tokens", int, 1, 512),
-    SettingField("min_new_tokens", int, 0, 512),
-    SettingField("length_penalty", float, -5, 5),
-    SettingField("no_repeat_ngram_size", int, 0, 10),
-    SettingField("repetition_penalty", float, 0.5, 5),
-    SettingField("temperature", float, 0.05, 5),
-    SettingField("top_k", int, 0, 1000),
-    SettingField("top_p", float, 0.01, 1),
-    SettingField("seed", int, 0, 2**31 - 1),
-)
+REAL = ("length_penalty", "repetition_penalty", "temperature", "top_p")
+FIELDS = tuple(SettingField(name, float if name in REAL else int, *bounds) for name, bounds in RANGES.items())
 
 
 AUTOMATIC = "automatic"  # the wording that the checkpoint prefers for the length of the text

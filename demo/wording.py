@@ -159,10 +159,15 @@ HEATMAP_TITLE = "Heat map"
 DRAWING_TITLE = "How it is drawn"
 TABLE_TITLE = "The strongest links as a table"
 
+NO_NUMBERS = (
+    "This model’s weights are damaged, or too large for the kind of numbers that is used here: nothing comes of them. "
+    "The host’s log says what helps. Your text is still there: try once more, as a damaged download is replaced, or "
+    "choose another model."
+)
 NO_MODEL = (
-    "This model could not be loaded. It may need an access that this host has not been given, more memory or room on "
-    "its disk than there is, or a connection that is missing; the host’s log says which. Your text is still there: "
-    "choose another model, or try again in a while."
+    "This model could not be loaded. Its files may be out of order, or it may need an access that this host has not "
+    "been given, more memory or room on its disk than there is, or a connection that is missing; the host’s log says "
+    "which. Your text is still there: choose another model, or try again in a while."
 )
 APOLOGY = (
     "Sorry, something went wrong on our side, and it has been logged. Your text is still there: "
@@ -316,9 +321,10 @@ def no_such_tool(name: str, names: Iterable[str]) -> str:
     return f"There is no tool called “{of_a_name(name)}” here. There are: {', '.join(names)}."
 
 
-def of_a_name(given: str) -> str:
-    """As much as anybody needs to know it again: a program can send one of any length."""
-    return given if len(given) <= LONGEST_NAME else f"{given[:LONGEST_NAME]}…"
+def of_a_name(given: object) -> str:
+    """As much as anybody needs to know it again: a program can send one of any length, or what is no name at all."""
+    name = str(given)
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def no_such_parameter(name: str, names: Iterable[str]) -> str:

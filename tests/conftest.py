@@ -5,6 +5,7 @@ The processes of a test run use models at the same time, as some tests stop in t
 
 from __future__ import annotations
 
+import gc
 import os
 
 os.environ["GLOSS_SIDE_BY_SIDE"] = "true"
@@ -14,3 +15,9 @@ FIRST = ("test_space", "test_random_inputs", "test_ray", "browser", "test_full_s
 
 def pytest_collection_modifyitems(items: list) -> None:
     items.sort(key=lambda item: not any(name in item.nodeid for name in FIRST))
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: nobody need look through it whenever an engine has memory given back."""
+    gc.collect()
+    gc.freeze()

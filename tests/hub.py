@@ -29,6 +29,7 @@ class Hub:
     repositories: dict[str, dict[str, Files]] = field(default_factory=dict)  # by revision
     refused: dict[str, tuple[int, str]] = field(default_factory=dict)  # with which status and code
     lost: set[str] = field(default_factory=set)  # files that are listed and cannot be sent
+    failing: dict[str, int] = field(default_factory=dict)  # files, with the status that they are answered with
     cut: dict[str, int] = field(default_factory=dict)  # after how many of a file's bytes the line breaks, once begun
     num_requests: int = 0
     sent: list[tuple[str, str, str]] = field(default_factory=list)  # repository, revision and file, also if cut
@@ -64,6 +65,8 @@ class Handler(BaseHTTPRequestHandler):
             self.refuse(401, "RepoNotFound")
         elif revision not in known:
             self.refuse(404, "RevisionNotFound")
+        elif filename in self.hub.failing:
+            self.refuse(self.hub.failing[filename], "")
         elif filename not in revisions[known[revision]]:
             self.refuse(404, "EntryNotFound")
         elif self.command == "GET" and filename in self.hub.lost:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from demo.serving import Server
+from demo.serving.server import Server
 from demo.settings import PageSettings
 from seq2seq.engine import Engine
 from tests.process import free_port

@@ -2,7 +2,8 @@
 // a file dropped on a panel opens there; a text box reads in the direction of its first letter;
 // a text that was pasted counts as left, and is read ahead;
 // whoever presses Run by keyboard is at Cancel then, and back at Run in the end;
-// pictures and tables have names, and what folds says whether it is open.
+// pictures and tables have names, and what folds says whether it is open;
+// a picture that was drawn out of sight gets the width of its place when it comes on show.
 () => {
   const RIGHT_TO_LEFT = /^\P{L}*[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
   const FIELDS = { text: ".text textarea", question: ".question :is(input, textarea)" };
@@ -74,8 +75,13 @@
     const lines = (plot.data ?? []).filter((trace) => trace.mode === "lines+markers");
     return lines.length ? [plot.layout.yaxis.title.text, ...lines.map(readOut)] : [];
   };
+  const fits = (plot) => plot.querySelector(".main-svg")?.clientWidth === plot.clientWidth;
+  const watchWidth = new ResizeObserver((entries) => {
+    for (const { target } of entries) if (target.clientWidth && !fits(target)) Plotly.Plots.resize(target);
+  });
   const describe = () => {
     for (const plot of document.querySelectorAll("[role=tabpanel] .js-plotly-plot")) {
+      watchWidth.observe(plot);
       const [drawing, ...layers] = plot.querySelectorAll(".main-svg");
       drawing?.setAttribute("role", "img");
       drawing?.setAttribute("aria-label", [headOf(plot), ...linesOf(plot)].join(". "));

@@ -68,12 +68,12 @@ class MutePanel:
 
 def attention_tab(
     page: gr.Blocks, engine: Engine, count: Callable[..., str], tabs: gr.Tabs,
-    others: Sequence[tuple[AttentionPanel, gr.State]],
+    others: Sequence[tuple[AttentionPanel, gr.State]], linked: gr.State,
 ) -> None:  # fmt: skip
-    """Add the tab to the page that is being built, which may be opened by a link into it.
+    """Add the tab to the page that is being built, which may be opened by a link into it: `linked` is what it opens.
 
     `count` makes the line below the text box; `others` are the panels and runs whose results may be taken over.
-    All of it is made inside the tab: Gradio would count a gr.State beside it as one more, and then show tabs twice.
+    All else is made inside the tab: Gradio would count a gr.State beside it as one more, and then show tabs twice.
     """
     looking = Looking(engine)
     with gr.Tab(words.TAB, id="attention"):
@@ -156,7 +156,6 @@ def attention_tab(
             panel.take.click(
                 looking.take, [run, panel.section], [*form, *opened], show_progress_on=ask.result, **RUN_EVENT
             )
-        linked = gr.State()
         page.load(looking.arrive, None, [tabs, *form, ask.result, linked], **FORM_EVENT)
         linked.change(looking.follow, linked, opened, show_progress_on=ask.result, **FOLLOWING)
 

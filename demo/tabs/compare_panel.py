@@ -18,7 +18,7 @@ from demo.tabs.widgets import token_view
 class ComparePanel:
     button: gr.Button  # keeps a run
     kept: gr.State  # Explored
-    note: gr.Markdown
+    note: gr.HTML
     frame: gr.Column
     views: list[Component]  # facts, difference, and of either run its linked texts, its map and that as a table
 
@@ -26,7 +26,7 @@ class ComparePanel:
 def compare_panel() -> ComparePanel:
     gr.Markdown(words.RUNS_LEAD)
     button = gr.Button(words.KEEP_LABEL, elem_classes="keep")
-    note = gr.Markdown()
+    note = gr.HTML(apply_default_css=False, js_on_load=None)
     with gr.Column(visible=False, elem_classes="two-runs") as frame:
         facts = gr.HTML(apply_default_css=False, js_on_load=None)
         gr.Markdown(f"### {words.DIFFERENCE_TITLE}")

@@ -37,6 +37,10 @@ PAGE_EVENT = {"queue": False, "api_visibility": "private", **NO_PROGRESS}
 AS_SENT = {**PAGE_EVENT, "preprocess": False}
 SPARE = "spare"  # what nobody asks for: done where the server has nothing else to do
 SPARE_EVENT = {**AS_SENT, "concurrency_id": SPARE}
+COUNTS = "counts"  # of a long text take a second: few at a time
+COUNT_EVENT = {**AS_SENT, "concurrency_id": COUNTS}
+DRAWINGS = "drawings"  # of a pattern, which can take as much as in PATTERN_QUEUE, and may not wait behind that
+DRAW_EVENT = {**PAGE_EVENT, "concurrency_id": DRAWINGS}
 
 
 def at_the_end(

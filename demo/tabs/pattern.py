@@ -10,7 +10,7 @@ from gradio.components import Component
 from demo import wording
 from demo.exploring import FIRST, OF_THE_TEXT, PATTERN_FIELDS, Exploring, begin_work, draw, form_values, lay
 from demo.handlers import end, open_document, result
-from demo.tabs.events import FILE_EVENT, FORM_EVENT, PAGE_EVENT, RUN_EVENT, at_the_end
+from demo.tabs.events import DRAW_EVENT, FILE_EVENT, FORM_EVENT, PAGE_EVENT, RUN_EVENT, at_the_end
 from demo.tabs.linked_form import LinkedForm, linked_form
 from demo.tabs.text_box import TextBox, let_cancel, run_buttons, text_box
 from demo.tabs.widgets import result_view
@@ -76,7 +76,7 @@ def pattern_tab(engine: Engine) -> LinkedForm:
         [text.laid, counted, *form.values],
         [*views, heard, cost],
         trigger_mode="always_last",
-        **PAGE_EVENT,
+        **DRAW_EVENT,
     )
     _wire_text(text, form, exploring)
     _wire_measuring(measuring, form, exploring)

@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from demo import wording
 from demo.handlers import open_document
-from demo.tabs.events import AS_SENT, FILE_EVENT, PAGE_EVENT
+from demo.tabs.events import COUNT_EVENT, FILE_EVENT, PAGE_EVENT
 from seq2seq.tasks.documents import SUFFIXES
 
 NUM_LINES = 7
@@ -55,7 +55,7 @@ def wire_text_box(box: TextBox, count: Callable[..., str], inputs: Sequence[Comp
         list(inputs),
         box.count,
         trigger_mode="always_last",
-        **AS_SENT,
+        **COUNT_EVENT,
     )
 
 

@@ -31,20 +31,37 @@ def fetched(name: str, filename: str, **options: Any) -> Path:
     """The file in the cache, of the size that the Hub tells where it can be asked: one of another is replaced."""
     known = hf_hub_download(name, filename, dry_run=True, **options)
     path, size = Path(known.local_path), known.file_size
+    if known.is_cached and known.commit_hash == options["revision"] and not options["local_files_only"]:
+        size = _size_on_the_hub(name, filename, known.commit_hash, options["token"])
     for anew in (False, True):
         if path.is_file() and size in (None, path.stat().st_size):
             break
-        download(name, filename, size or 0, force_download=anew, **options)
+        path = download(name, filename, size or 0, force_download=anew, **options)
     return path
 
 
-def download(name: str, filename: str, num_bytes: int, **options: Any) -> None:
+def _size_on_the_hub(name: str, filename: str, commit: str, token: str | bool | None) -> int | None:
+    """None where it cannot be had. huggingface_hub asks for none where it has a file of a commit, whole or not."""
+    try:
+        return get_hf_file_metadata(hf_hub_url(name, filename, revision=commit), token=token).size
+    except (HTTPError, OSError):
+        return None
+
+
+def commit_of(path: Path) -> str | None:
+    """Of which commit a file in the cache is; None for one elsewhere."""
+    place = _IN_CACHE.fullmatch(path.absolute().as_posix())
+    return place["revision"] if place else None
+
+
+def download(name: str, filename: str, num_bytes: int, **options: Any) -> Path:
+    """Where it is: not where it was to be, if a branch has moved since that was asked."""
     cache = Path(options["cache_dir"] or constants.HF_HUB_CACHE)
     _remove_remains(cache, name)
     if num_bytes > _free_bytes(cache):
         raise _disk_full(name, filename, num_bytes, cache)
     try:
-        hf_hub_download(name, filename, tqdm_class=CountingBar, **options)
+        return Path(hf_hub_download(name, filename, tqdm_class=CountingBar, **options))
     except (OSError, RuntimeError) as error:
         if not _is_disk_full(error):
             raise

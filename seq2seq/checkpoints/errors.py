@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 class CheckpointError(ValueError):
@@ -17,8 +22,48 @@ class DamagedError(CheckpointError):
     """A file is cut short or damaged; another copy of it may be whole."""
 
 
+class NotFiniteError(CheckpointError):
+    """What a model computes is NaN or infinite."""
+
+
 class DiskFullError(CheckpointError):
     """There is no room on the disk for a file from the Hub."""
+
+
+@contextmanager
+def blaming(checkpoint: str) -> Iterator[None]:
+    """For what is made of a checkpoint's files: one that cannot be read, or a value that nobody foresaw, is its fault.
+
+    Raises: CheckpointError.
+    """
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except OSError as error:
+        raise unreadable(error.filename or checkpoint, error) from error
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, AssertionError) as error:
+        log.info("%s holds what was not foreseen", checkpoint, exc_info=True)
+        raise CheckpointError(
+            f"{checkpoint} cannot be used: one of its files holds a value that no such model has "
+            f"({type(error).__name__}: {error}). Get the checkpoint anew, or choose another."
+        ) from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """For opening one file. Raises: CheckpointError that names it, where the system does not let it be read."""
+    try:
+        yield
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: str | Path, error: OSError) -> CheckpointError:
+    return CheckpointError(
+        f"{path} cannot be read ({error.strerror or error}). See that whoever runs Gloss may read it, and that its "
+        "disk is well; or get the checkpoint anew."
+    )
 
 
 def listed(items: Sequence[str], separator: str = ", ", limit: int = 10) -> str:

@@ -1,12 +1,11 @@
 """The files of a checkpoint's weights: which they are, and the tensors in each, mapped rather than copied.
 
-Safetensors are preferred. A pickle (.bin) is read by torch's restricted unpickler, which builds tensors and
-refuses everything else: nothing in a file is ever executed. Knows no models, and no names but those on file.
+Safetensors are preferred. A pickle (.bin) is read by an unpickler that makes tensors and refuses all else:
+nothing in a file is ever executed. Knows no models, and no names but those on file.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +15,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from seq2seq.checkpoints.errors import CheckpointError, DamagedError, RevisionError, listed
+from seq2seq.checkpoints.errors import CheckpointError, DamagedError, RevisionError
 from seq2seq.checkpoints.hub import HubOptions, find_file, read_json, read_whole
+from seq2seq.checkpoints.pickles import is_zip, read_pickle
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 INDEX_SUFFIX = ".index.json"
 SAFETENSORS_FILES = (WEIGHTS_FILES[0], WEIGHTS_FILES[0] + INDEX_SUFFIX)
-
-_ZIP_MAGIC = b"PK\x03\x04"
 
 
 class WeightsFile:
@@ -65,8 +63,8 @@ def find_weights(name_or_path: str | Path, **hub_options: Unpack[HubOptions]) ->
             return _find_shards(name_or_path, index, **hub_options)
     raise CheckpointError(
         f"There are no weights in {str(name_or_path)!r}: expected {' or '.join(WEIGHTS_FILES)}, or shards "
-        f"with an index ({WEIGHTS_FILES[0]}{INDEX_SUFFIX}). Check that it is complete; weights of other "
-        "frameworks have to be converted first."
+        f"with an index ({WEIGHTS_FILES[0]}{INDEX_SUFFIX}). Check that it is complete, and where it is from the Hub, "
+        "connect once, as only the cache may lack them; weights of other frameworks have to be converted first."
     )
 
 
@@ -110,15 +108,12 @@ def _find_shard(name_or_path: str | Path, index: Path, shard: str, **hub_options
 
 def is_mappable(path: Path) -> bool:
     """Whether tensors can be mapped: in all safetensors, and in pickles in the zip format of torch >= 1.6."""
-    if path.suffix == ".safetensors":
-        return True
-    with path.open("rb") as file:
-        return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
+    return path.suffix == ".safetensors" or is_zip(path)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Every tensor of a file by its name there; CheckpointError if it is damaged or holds other things."""
-    return read_whole(_read_safetensors if path.suffix == ".safetensors" else _read_pickle, path)
+    return read_whole(_read_safetensors if path.suffix == ".safetensors" else read_pickle, path)
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -128,45 +123,3 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         raise DamagedError(
             f"{path} is cut short, damaged or not a safetensors file ({error}). Download it again."
         ) from error
-
-
-def _read_pickle(path: Path) -> dict[str, Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_mappable(path))
-    except Exception as error:  # a damaged pickle can fail in any way
-        raise _refused(path, error) from error
-    if not isinstance(content, dict):
-        raise CheckpointError(
-            f"{path} should hold a dictionary of tensors, but holds a {type(content).__name__}. Save the "
-            "model's state_dict() instead, best as safetensors."
-        )
-    strangers = [str(name) for name, value in content.items() if not _is_weight(name, value)]
-    if strangers:
-        raise CheckpointError(
-            f"{path} should hold named dense tensors and nothing else, but it also holds "
-            f"{listed(strangers)}. Save the model's state_dict() alone, best as safetensors."
-        )
-    return dict(content)
-
-
-def _is_weight(name: object, value: object) -> bool:
-    return (
-        isinstance(name, str)
-        and isinstance(value, Tensor)
-        and value.layout is torch.strided
-        and value.device.type == "cpu"
-        and not value.is_quantized
-    )
-
-
-def _refused(path: Path, error: Exception) -> CheckpointError:
-    wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
-    if wanted:
-        return CheckpointError(
-            f"{path} holds code or objects besides tensors: it asks for {wanted.group(1)}. Nothing of it was "
-            "run. Do not load it another way: use the checkpoint's safetensors, or ask its author for them."
-        )
-    return DamagedError(
-        f"{path} is cut short, damaged or not a file of weights ({type(error).__name__}). Nothing of it was "
-        "run. Download it again, best as safetensors."
-    )

@@ -8,34 +8,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 from typing import Any, TypedDict, TypeVar
 
-from huggingface_hub import snapshot_download
+from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
 from huggingface_hub.errors import (
     EntryNotFoundError,
+    FileMetadataError,
     GatedRepoError,
+    HfHubHTTPError,
     HFValidationError,
     HTTPError,
     LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 
-from seq2seq.checkpoints.downloads import fetched, is_mended
-from seq2seq.checkpoints.errors import CheckpointError, DamagedError, RevisionError
+from seq2seq.checkpoints.downloads import commit_of, fetched, is_mended
+from seq2seq.checkpoints.errors import CheckpointError, DamagedError, RevisionError, reading
 
 Read = TypeVar("Read")
 
+_HAD_BY_ALL = "config.json"
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 # What went wrong at the Hub -> what to tell the caller. The first row that fits is used.
 _EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
     (
         LocalEntryNotFoundError,
-        "{filename} of {name!r} is not in the local cache, and the Hub cannot be asked for it (offline mode, "
-        "or no connection). Connect once so that it can be downloaded, check the spelling if a folder was "
-        "meant, or choose a model that is already on this machine.",
+        "{filename} of {name!r} is not in the local cache, and the Hub cannot be asked for it ({reason}). Connect once "
+        "so that it can be downloaded, check the spelling if a folder was meant, or choose a model that is already on "
+        "this machine.",
     ),
     (
         GatedRepoError,
@@ -102,8 +107,9 @@ def find_file(
             name, wanted, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token
         )
     except LocalEntryNotFoundError as error:
-        if not _is_cached_without(name, wanted, revision, cache_dir):
-            raise _explained(error, name=name, filename=filename) from error
+        if not _is_known_to_lack(name, wanted, revision, cache_dir, local_files_only or _is_offline(error)):
+            told = error.__cause__ if isinstance(error.__cause__, HfHubHTTPError | FileMetadataError) else error
+            raise _explained(told, name=name, filename=filename, reason=_why_not_asked(error)) from error
         return None
     except EntryNotFoundError:
         return None
@@ -112,14 +118,21 @@ def find_file(
     return found
 
 
+def settled(name_or_path: str | Path, revision: str | None = None) -> str | None:
+    """The commit that a branch or tag of a repository is at now, so that whatever is read by it belongs together."""
+    path = None if Path(name_or_path).is_dir() else find_file(name_or_path, _HAD_BY_ALL, revision=revision)
+    return (path and commit_of(path)) or revision
+
+
 def read_whole(read: Callable[[Path], Read], path: Path) -> Read:
     """What `read` makes of a file. One from the Hub that it finds damaged is downloaded and read once more."""
-    try:
-        return read(path)
-    except DamagedError:
-        if not is_mended(path):
-            raise
-        return read(path)
+    with reading(path):
+        try:
+            return read(path)
+        except DamagedError:
+            if not is_mended(path):
+                raise
+            return read(path)
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
@@ -144,14 +157,16 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _file_in_folder(folder: Path, filename: str) -> Path | None:
     path = folder / filename
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
-            raise CheckpointError(
-                f"{path} is a git-lfs pointer, not the file itself: the repository was cloned without "
-                f"git-lfs. Run `git lfs install` and `git lfs pull` in {folder}, or download the file."
-            )
+    with reading(path):
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            head = file.read(len(_LFS_POINTER))
+    if head == _LFS_POINTER:
+        raise CheckpointError(
+            f"{path} is a git-lfs pointer, not the file itself: the repository was cloned without "
+            f"git-lfs. Run `git lfs install` and `git lfs pull` in {folder}, or download the file."
+        )
     return path
 
 
@@ -167,14 +182,35 @@ def _refuse_what_must_be_a_path(name_or_path: str | Path) -> None:
         raise _explained(HFValidationError(name), name=name)
 
 
-def _is_cached_without(name: str, wanted: str, revision: str | None, cache_dir: str | Path | None) -> bool:
-    """Whether this revision is in the cache and is not known to have the file: only then is it a file that
-    the repository lacks, rather than one that has not been downloaded yet."""
+def _is_offline(error: LocalEntryNotFoundError) -> bool:
+    """By choice, and not because the Hub failed."""
+    return isinstance(error.__cause__, OfflineModeIsEnabled)
+
+
+def _why_not_asked(error: LocalEntryNotFoundError) -> str:
+    """By whom there was no answer, where somebody was asked."""
+    cause = error.__cause__
+    if cause is None or _is_offline(error):
+        return "offline mode"
+    with suppress(AttributeError, RuntimeError):  # the request is not always known
+        return f"no connection to {cause.request.url.host}: {cause}"
+    return f"no connection: {cause}"
+
+
+def _is_known_to_lack(
+    name: str, wanted: str, revision: str | None, cache_dir: str | Path | None, is_offline: bool
+) -> bool:
+    """Whether this revision has no such file, rather than one that could not be had just now.
+
+    The Hub said so once; or it may not be asked, and the revision is in the cache with what all have, and without it.
+    """
     try:
-        snapshot_download(name, revision=revision, cache_dir=cache_dir, local_files_only=True, allow_patterns=[wanted])
-    except LocalEntryNotFoundError:
+        cached = try_to_load_from_cache(name, wanted, cache_dir=cache_dir, revision=revision)
+        beside = str(PurePosixPath(wanted).with_name(_HAD_BY_ALL))
+        had_by_all = try_to_load_from_cache(name, beside, cache_dir=cache_dir, revision=revision)
+    except OSError:  # what should be a folder of the cache is none
         return False
-    return True
+    return cached is _CACHED_NO_EXIST or (is_offline and had_by_all is not None)
 
 
 def _explained(error: Exception, **facts: str | None) -> CheckpointError:

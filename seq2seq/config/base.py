@@ -20,6 +20,12 @@ from seq2seq.checkpoints.hub import find_file, read_json
 
 CONFIG_FILE = "config.json"
 HUB_OPTIONS = ("revision", "cache_dir", "local_files_only", "token", "subfolder")
+SIZES = (
+    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+    "max_position_embeddings",
+)  # fmt: skip
+LARGEST = 10**8
+MOST_LAYERS = 1_000  # of a stack: each is built before the weights tell how many there are
 PositionEmbeddingType = Literal["absolute", "relative_key", "relative_key_query"]
 
 
@@ -107,6 +113,11 @@ class StackConfig(PretrainedConfig):
     position_embedding_type = "absolute"
 
     def __post_init__(self) -> None:
+        for name in SIZES:
+            size = getattr(self, name)
+            most = MOST_LAYERS if name == "num_hidden_layers" else LARGEST
+            if type(size) is not int or not 1 <= size <= most:
+                raise ValueError(f"{name} must be a whole number from 1 to {most:,}; got {size!r}.")
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(
                 f"hidden_size ({self.hidden_size}) must be a multiple of num_attention_heads "

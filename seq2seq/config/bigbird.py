@@ -113,6 +113,7 @@ class BigBirdPegasusConfig(PretrainedConfig):
         for heads in ("encoder_attention_heads", "decoder_attention_heads"):
             if self.d_model % getattr(self, heads):
                 raise ValueError(f"d_model ({self.d_model}) must be a multiple of {heads} ({getattr(self, heads)}).")
+        _ = self.encoder, self.decoder  # which check their own sizes
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], **overrides: Any) -> BigBirdPegasusConfig:

@@ -28,7 +28,7 @@ ANSWERS = frozenset({
 FACTS = frozenset({"loaded", "machine"})  # asked without a call
 CARDS = frozenset({"card", "encoders", "models"})  # for which no model need be in memory
 UNASKED = frozenset({"read_ahead"})  # which would spend, on a guess, what others there need
-WITH_WEIGHTS = frozenset({"forget", "load", "pair"})  # which make no sense in another process
+WITH_WEIGHTS = frozenset({"doubting", "forget", "load", "pair"})  # which make no sense in another process
 
 
 @dataclass(frozen=True)

@@ -52,14 +52,14 @@ def in_a_turn(method: Method) -> Method:
     @wraps(method)
     def computed(engine: Explains, written: Written, *args: Any) -> Any:
         engine.load(written.task, written.model)
-        with engine.turns:
+        with engine.doubting(written.task, written.model), engine.turns:
             return method(engine, written, *args)
 
     return computed
 
 
 class Explains:
-    """For an engine, which has `load` and `turns`."""
+    """For an engine, which has `load`, `doubting` and `turns`."""
 
     def pair(self, written: Written) -> Pair:
         return self._pair_of(self.load(written.task, written.model), written)
@@ -81,22 +81,17 @@ class Explains:
 
     def force(self, task: Task, text: str, target_text: str, model: str | None = None) -> Written:
         """As if `target_text` had been written for `text`."""
-        writer: Writer = self.load(task, model)
-        with self.turns:
-            written = forced(writer, task, text, target_text, model)
-            self.pair(written)
-            return written
+        written = forced(self.load(task, model), task, text, target_text, model)
+        self.pair(written)
+        return written
 
-    @in_a_turn
     def written_text(self, written: Written) -> str:
         return self.pair(written).target_text
 
-    @in_a_turn
     def sentences(self, written: Written) -> tuple[Token, ...]:
         """Of the text that the model read: what `View.columns_within` may be."""
         return tuple(sentences(self.pair(written).source.text))
 
-    @in_a_turn
     def fitting(self, written: Written, view: View, most_cells: int) -> View:
         """The view, coarser where its map would have more cells."""
         return fitting(self.pair(written), view, most_cells)
@@ -107,7 +102,6 @@ class Explains:
         pair = self.pair(written)
         return heads(pair, kind, None if kind == "decoder" else self._saliency_of(pair))
 
-    @in_a_turn
     def stretches(self, written: Written) -> tuple[Stretch, ...]:
         """Parts of the output that `why` may be asked about."""
         return stretches(self.pair(written))

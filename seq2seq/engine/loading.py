@@ -17,10 +17,10 @@ Loaded = TypeVar("Loaded")
 
 @dataclass(frozen=True)
 class Loading:
-    """A snapshot of a model being fetched from the Hub."""
+    """A snapshot of a model being loaded, and first fetched if need be."""
 
-    done: int  # bytes
-    total: int
+    done: int  # bytes from the Hub
+    total: int  # 0 where there is nothing to fetch, or nothing is known of it yet
 
 
 class Load(Generic[Loaded]):
@@ -45,8 +45,8 @@ class Load(Generic[Loaded]):
         return self._loaded.result()
 
     def snapshots(self) -> Iterator[Loading]:
-        """Of what is fetched, until it is loaded; none where all files are here. Raises: what went wrong."""
+        """Until it is loaded, so that whoever waits can run out of time or leave. Raises: what went wrong."""
         while not wait([self._loaded], SECONDS_BETWEEN).done:
-            if self._fetched.total:
-                yield Loading(self._fetched.done, max(self._fetched.total, self._num_bytes))
+            total = self._fetched.total
+            yield Loading(self._fetched.done, total and max(total, self._num_bytes))
         self.result()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from math import prod
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 
-from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.checkpoints.downloads import is_mended
+from seq2seq.checkpoints.errors import CheckpointError, NotFiniteError, blaming
 from seq2seq.checkpoints.files import find_weights, revision_with_safetensors
+from seq2seq.checkpoints.hub import settled
 from seq2seq.config import read_config
 from seq2seq.engine.batching import Batcher
 from seq2seq.engine.explaining import Explains
@@ -46,6 +50,7 @@ from seq2seq.tasks.alike import MOST_ROWS
 from seq2seq.tasks.answer import answer, answer_many
 from seq2seq.tasks.cost import Machine, machine, measure
 from seq2seq.tasks.mass import LayersRead, read_mass
+from seq2seq.tasks.own_settings import refuse_own_settings
 from seq2seq.tasks.parameters import decoder_of, encoder_of, task_parameters, writing_parameters
 from seq2seq.tasks.pattern import PatternSettings
 from seq2seq.tasks.source import clean, read_source
@@ -54,6 +59,8 @@ from seq2seq.tokenizers import Tokenizer, load_tokenizer
 from seq2seq.trace import Answer, BlockMass, Timing
 
 log = logging.getLogger(__name__)
+
+Snapshot = TypeVar("Snapshot")
 
 
 @dataclass(frozen=True)
@@ -79,16 +86,19 @@ class ModelCard:
         """Of its weights' files; None where they are not all in a folder, and nobody has told."""
         if self.published:
             return self.published.num_bytes
-        return sum(path.stat().st_size for path in self._weights) or None
+        try:
+            return sum(path.stat().st_size for path in self._weights) or None
+        except OSError:
+            return None
 
     @property
     def num_parameters(self) -> int | None:
-        """As its safetensors files say in their heads, where some may stand twice; None for other and damaged files."""
+        """As its safetensors files say in their heads, where some may stand twice; None for files that do not say."""
         if any(path.suffix != ".safetensors" for path in self._weights):
             return None
         try:
             return sum(map(count_parameters, self._weights)) or None
-        except SafetensorError:
+        except (SafetensorError, OSError):
             return None
 
     @property
@@ -112,6 +122,7 @@ class Engine(Explains):
         self._cards: dict[str, ModelCard] = {}
         self._shelf = Shelf(self.settings.memory_bytes or room_there_is(self.device), self.forget)
         self._fetched: set[str] = set()  # published ones that were in memory once
+        self._doubted: set[str] = set()  # those that gave no numbers once
         self._loads: dict[str, Load[Writer | Reader]] = {}  # under way
         self._loading = threading.Lock()
         self._offer_all()
@@ -130,7 +141,8 @@ class Engine(Explains):
                 log.error("%s is left out: %s", name, error)
 
     def _offer(self, name: str, path: str) -> None:
-        self._cards[name] = read_card(name, path)
+        with blaming(name):
+            self._cards[name] = read_card(name, path)
         self._paths[name] = path
 
     def models(self, task: Skill) -> tuple[ModelCard, ...]:
@@ -166,7 +178,7 @@ class Engine(Explains):
         return self._shelf.find(name) or self._load(name).result()
 
     def loading(self, task: Skill, model: str | None = None) -> Iterator[Loading]:
-        """Snapshots of the model being fetched from the Hub, if it is. It is loaded when they end, as by `load`.
+        """Snapshots of the model being loaded, if it is not yet. It is when they end, as by `load`.
 
         Whoever stops iterating stops waiting; the model goes on being loaded. Raises: CheckpointError, with what to do.
         """
@@ -199,17 +211,43 @@ class Engine(Explains):
         path, published = self._paths[name], self._cards[name].published
         revision = revision_with_safetensors(path, ("main", *published.revisions)) if published else None
         told = {"task_specific_params": published.parameters} if published else {}
-        kind = kind_of(name, read_config(path, revision=revision))
-        weights = kind.model.from_pretrained(path, dtype=self.dtype, revision=revision, **told).to(self.device)
+        with blaming(name):
+            revision = settled(path, revision)
+            if name in self._doubted:
+                for file in find_weights(path, revision=revision):
+                    is_mended(file)
+            kind = kind_of(name, read_config(path, revision=revision))
+            weights = kind.model.from_pretrained(path, dtype=self.dtype, revision=revision, **told).to(self.device)
+            tokenizer = load_tokenizer(path, revision=revision)
+            worker = worker_of(kind, weights, tokenizer, self.turns)
+            if isinstance(worker, Writer):
+                refuse_own_settings(name, worker, self._cards[name].tasks)
         self._fetched.add(name)
-        return worker_of(kind, weights, load_tokenizer(path, revision=revision), self.turns)
+        return worker
+
+    @contextmanager
+    def doubting(self, task: Skill, model: str | None = None) -> Iterator[None]:
+        """For work of a model: where its numbers are not finite, its files are checked when it is loaded next.
+
+        Once, as they may well be as they were published. Raises: NotFiniteError that names the model.
+        """
+        try:
+            yield
+        except NotFiniteError as error:
+            name = self.card(task, model).name
+            if name not in self._doubted:
+                self._doubted.add(name)
+                self._shelf.drop(name)
+            raise NotFiniteError(f"{name}: {error}") from error
 
     def _size(self, name: str) -> int:
-        """Bytes of its weights in memory, as far as its files or its entry tell before it is loaded."""
-        card = self._cards[name]
-        if card.published:
-            return card.published.num_bytes * self.dtype.itemsize // torch.float32.itemsize
-        return (card.num_parameters or 0) * self.dtype.itemsize or card.num_bytes or 0
+        """Bytes that its weights will take in memory, however few its files are: as its entry or config.json says."""
+        published = self._cards[name].published
+        if published:
+            return published.num_bytes * self.dtype.itemsize // torch.float32.itemsize
+        with blaming(name):
+            config = read_config(self._paths[name])
+            return kind_of(name, config).model.outline(config).num_parameters() * self.dtype.itemsize
 
     @property
     def loaded(self) -> dict[str, int]:
@@ -240,7 +278,11 @@ class Engine(Explains):
 
         Raises: InputError, CheckpointError, ValueError, each with what to do.
         """
-        return write(self.load(task, model), task, text, settings)
+        return self._doubted_in(task, model, write(self.load(task, model), task, text, settings))
+
+    def _doubted_in(self, task: Skill, model: str | None, snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
+        with self.doubting(task, model):
+            yield from snapshots
 
     def run_many(
         self,
@@ -253,7 +295,9 @@ class Engine(Explains):
         writer = self.load(task, model)
         remaining = iter(texts)
         while batch := list(islice(remaining, MOST_ROWS)):
-            yield from write_batch(writer, task, batch, settings)
+            with self.doubting(task, model):
+                outputs = write_batch(writer, task, batch, settings)
+            yield from outputs
 
     def answer_settings(self, model: str | None = None) -> AnswerSettings:
         """The checkpoint's own."""
@@ -266,7 +310,7 @@ class Engine(Explains):
 
         Raises: InputError, CheckpointError, each with what to do.
         """
-        return answer(self.load("answer", model), question, context, settings)
+        return self._doubted_in("answer", model, answer(self.load("answer", model), question, context, settings))
 
     def answer_many(
         self, rows: Iterable[tuple[str, str]], model: str | None = None, settings: AnswerSettings | None = None
@@ -275,7 +319,9 @@ class Engine(Explains):
         reader = self.load("answer", model)
         remaining = iter(rows)
         while batch := list(islice(remaining, MOST_ROWS)):
-            yield from answer_many(reader, batch, settings)
+            with self.doubting("answer", model):
+                answers = answer_many(reader, batch, settings)
+            yield from answers
 
     def encoders(self) -> tuple[ModelCard, ...]:
         """Every model, as each reads with an encoder."""

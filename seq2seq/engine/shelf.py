@@ -70,6 +70,14 @@ class Shelf(Generic[Worker]):
         give_back()  # what reading it took besides
         return worker
 
+    def drop(self, name: str) -> None:
+        """So that it is loaded anew when it is asked for next."""
+        with self._lock:
+            if self._workers.pop(name, None) is not None:
+                del self._sizes[name]
+                self.forget()
+        give_back()
+
     def _loaded(self, load: Callable[[], Worker]) -> Worker:
         """Once more with all the others given up, where it was too much."""
         try:

@@ -11,6 +11,7 @@ from seq2seq.generation.beam import WORST
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import GenerateOutput, Weighed
 from seq2seq.tasks import GenerationSettings, Writer, Written
+from seq2seq.tasks.output import name_of
 from seq2seq.tokenizers import Tokenizer
 from seq2seq.trace import BeamTree, Branch, Fate
 
@@ -66,7 +67,7 @@ def all_branches(tokenizer: Tokenizer, weighed: Sequence[Weighed], output: Gener
                 place_of[row] = len(branches)
             is_written = path.get(number) == (parent, token)
             fate = "written" if is_written else "finished" if finished else "kept" if row >= 0 else "pruned"
-            branches.append(Branch(parents[parent], tokenizer.convert_ids_to_tokens(token), score, fate))
+            branches.append(Branch(parents[parent], name_of(tokenizer, token), score, fate))
     return branches
 
 

@@ -4,7 +4,8 @@ Bookkeeping only, on small tensors on the CPU: what comes from the model's devic
 best continuations. No model inside. What ends, what counts and when to stop is ruled as in the reference
 library (its version 5, itself after the beam search of T5X), so that the same tokens come out:
 
-- the best (1 + number of end tokens) * K of all K*V continuations are looked at: at least K can go on;
+- the best (1 + number of end tokens) * K of all K*V continuations, if there are so many, are looked at: at least K can
+  go on;
 - one that ends counts as finished only if it is among the best K of those;
 - finished ones rank by sum of log-probabilities / number of new tokens ** length_penalty, and K are kept;
 - a source is settled when no running hypothesis is likely to beat the worst of its K finished ones.
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import BoolTensor, Generator, LongTensor, Tensor
 
+from seq2seq.generation.finite import refuse_broken
 from seq2seq.generation.sampling import LogitsProcessor, ScoreRules
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import AlternativesLog, GenerateOutput, Step, Weighed
@@ -119,6 +121,7 @@ class BeamSearch:
     def advance(self, logits: Tensor) -> None:
         """Make every hypothesis one token longer, given the logits (B*K V) after the tokens so far."""
         log_probabilities = logits.float().log_softmax(dim=-1)
+        refuse_broken(logits, sign=log_probabilities[:, 0])
         if self._log:
             self._log.add(log_probabilities)
         scores = self._rules(self._running.tokens[:, :, : self._length].flatten(0, 1), log_probabilities)
@@ -184,7 +187,7 @@ class BeamSearch:
         vocabulary = scores.shape[1]
         totals = scores + self._running.scores.to(scores.device).view(-1, 1)
         totals = totals.view(-1, self._num_beams * vocabulary)  # B K*V
-        num_kept = (1 + max(1, len(self._eos_ids))) * self._num_beams
+        num_kept = min((1 + max(1, len(self._eos_ids))) * self._num_beams, totals.shape[1])
         if self._config.do_sample:
             index = totals.softmax(dim=-1).multinomial(num_kept, generator=self._generator)
             best = totals.gather(1, index)

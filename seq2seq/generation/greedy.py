@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, LongTensor, Tensor
 
+from seq2seq.generation.finite import refuse_broken
 from seq2seq.generation.sampling import LogitsProcessor, ScoreRules
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.generation.steps import AlternativesLog, GenerateOutput, Step
@@ -58,13 +59,13 @@ class GreedySearch:
 
     def advance(self, logits: Tensor) -> None:
         """Choose one more token a row, given the logits (N V) after the tokens so far."""
-        logits = logits.float()
-        scores = self._rules(self._tokens[:, : self._length], logits)
+        wide = logits.float()
+        scores = self._rules(self._tokens[:, : self._length], wide)
         if self._config.output_scores:
             self._scores.append(scores)
-        chosen = self._choose(scores)
+        chosen = self._choose(scores, logits)
         if self._log_probabilities is not None:
-            self._record(logits.log_softmax(dim=-1), chosen)
+            self._record(wide.log_softmax(dim=-1), chosen)
         self._append(chosen.cpu())
 
     def step(self) -> Step:
@@ -84,10 +85,14 @@ class GreedySearch:
         scores = tuple(self._scores) if self._config.output_scores else None
         return GenerateOutput(sequences=self._tokens[:, : self._length], scores=scores)
 
-    def _choose(self, scores: Tensor) -> LongTensor:
+    def _choose(self, scores: Tensor, logits: Tensor) -> LongTensor:
         if self._config.do_sample:
-            return scores.softmax(dim=-1).multinomial(1, generator=self._generator)[:, 0]
-        return scores.argmax(dim=-1)
+            probabilities = scores.softmax(dim=-1)
+            refuse_broken(logits, sign=probabilities[:, 0])
+            return probabilities.multinomial(1, generator=self._generator)[:, 0]
+        chosen = scores.argmax(dim=-1)  # of a row with NaN, that
+        refuse_broken(logits, sign=logits.gather(1, chosen[:, None]))
+        return chosen
 
     def _record(self, log_probabilities: Tensor, chosen: LongTensor) -> None:
         own = log_probabilities.gather(1, chosen[:, None])[:, 0].cpu()

@@ -99,8 +99,7 @@ class PreTrainedModel(nn.Module):
         hub_options = take_hub_options(kwargs)
         if config is None:
             config = cls.config_class.from_pretrained(pretrained_model_name_or_path, **hub_options, **kwargs)
-        with torch.device("meta"):
-            model = cls(config)
+        model = cls.outline(config)
         report = load_weights(
             model,
             pretrained_model_name_or_path,
@@ -113,6 +112,12 @@ class PreTrainedModel(nn.Module):
         model.materialise(report.new, dtype or torch_dtype)
         model.tie_weights()
         return model.eval()
+
+    @classmethod
+    def outline(cls: type[Model], config: PretrainedConfig) -> Model:
+        """Its parameters have shapes, and take no memory."""
+        with torch.device("meta"):
+            return cls(config)
 
     def materialise(self, names: tuple[str, ...], dtype: torch.dtype | None) -> None:
         """Gives parameters that the checkpoint lacks their initial weights, and touches no other."""

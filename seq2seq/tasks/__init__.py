@@ -2,6 +2,7 @@
 
 from seq2seq.tasks.answer import Reader
 from seq2seq.tasks.results import (
+    RANGES,
     SKILLS,
     TASKS,
     WORDINGS,
@@ -21,6 +22,7 @@ from seq2seq.tasks.writing import QUOTED, Writer, write, write_batch
 
 __all__ = [
     "QUOTED",
+    "RANGES",
     "SKILLS",
     "TASKS",
     "WORDINGS",

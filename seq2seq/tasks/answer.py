@@ -19,6 +19,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.generation.finite import refuse_nonfinite
 from seq2seq.models import BigBirdForQuestionAnswering, BigBirdPegasusForQuestionAnswering
 from seq2seq.tasks.alike import alike
 from seq2seq.tasks.parameters import encoder_of, task_parameters
@@ -69,7 +70,7 @@ class Reader:
 
     @torch.no_grad()
     def read(self, rows: Sequence[Row]) -> list[Scores]:
-        """Rows of like length (`alike`) in one pass."""
+        """Rows of like length (`alike`) in one pass. Raises: NotFiniteError for broken weights."""
         device = self.model.device
         input_ids = pad_sequence([torch.tensor(row.input_ids) for row in rows], True, self.tokenizer.pad_token_id)
         places = torch.arange(input_ids.shape[1])
@@ -85,6 +86,8 @@ class Reader:
         attention_mask = (places < lengths).long()
         with self.turns:
             output = self.model(input_ids=input_ids.to(device), attention_mask=attention_mask.to(device), **more)
+        for logits in (output.start_logits, output.end_logits):
+            refuse_nonfinite(logits, self.model.dtype)
         starts, ends = (logits.cpu().double() for logits in (output.start_logits, output.end_logits))
         nothing = (starts + ends).gather(1, no_answer).flatten().tolist()
         return [

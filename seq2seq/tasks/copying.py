@@ -43,10 +43,13 @@ PIECES_BEFORE = 4  # a word: enough to see whether it opens a sentence
 class Pieces:
     """A vocabulary by the bytes of its pieces, and by how they begin: inside a word or not."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, num_ids: int) -> None:
+        """Of the ids that the model writes, those that no token has are nothing, as special ones are."""
         special = set(tokenizer.all_special_ids)
-        tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
-        self.contents = [b"" if index in special else bytes_of(token) for index, token in enumerate(tokens)]
+        tokens = tokenizer.convert_ids_to_tokens(list(range(num_ids)))
+        self.contents = [
+            b"" if token is None or index in special else bytes_of(token) for index, token in enumerate(tokens)
+        ]
         heads = [HEAD.match(content) for content in self.contents]
         self.is_inside = torch.tensor([head is not None for head in heads])  # V
         self.inside: dict[bytes, list[int]] = defaultdict(list)  # those that only make a word longer

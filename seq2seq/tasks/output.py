@@ -52,11 +52,16 @@ def target_tokens(tokenizer: Tokenizer, ids: Sequence[int], text: str) -> tuple[
 
 def special_token(tokenizer: Tokenizer, token_id: int) -> Token:
     """A token that stands for no text of the reader's, by its name in the vocabulary, without SentencePiece's space."""
-    return Token(tokenizer.convert_ids_to_tokens(token_id).lstrip(SPACE_MARK), 0, 0, special=True)
+    return Token(name_of(tokenizer, token_id).lstrip(SPACE_MARK), 0, 0, special=True)
+
+
+def name_of(tokenizer: Tokenizer, token_id: int) -> str:
+    """In the vocabulary; the unknown token's where a model has more ids than its tokenizer."""
+    return tokenizer.convert_ids_to_tokens(token_id) or tokenizer.unk_token or ""
 
 
 def alternatives_of(
     tokenizer: Tokenizer, ids: Sequence[int], probabilities: Sequence[float]
 ) -> tuple[Alternative, ...]:
-    texts = tokenizer.convert_ids_to_tokens(ids)
+    texts = [name_of(tokenizer, token_id) for token_id in ids]
     return tuple(Alternative(*alternative) for alternative in zip(texts, ids, probabilities, strict=True))

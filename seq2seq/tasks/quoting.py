@@ -17,6 +17,7 @@ from torch import LongTensor, Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from seq2seq.attention.tape import recording
+from seq2seq.generation.finite import refuse_nonfinite
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.models.generating import first_token
 from seq2seq.models.outputs import ModelOutput
@@ -68,6 +69,7 @@ def quote(
     places = places_of_tokens(source, sentences)
     with torch.no_grad():
         (glance,) = glance_at(model, read(source), None, first_token(config)).cpu()
+    refuse_nonfinite(glance, model.dtype)
     shares = shares_of(glance, places, len(sentences))
     lengths = torch.bincount(places[places != NOWHERE], minlength=len(sentences))
     chosen = [sentences[index] for index in choose(shares.tolist(), lengths.tolist(), length)]

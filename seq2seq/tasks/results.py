@@ -16,6 +16,20 @@ Wording = Literal["own", "quoted"]  # of a summary: the model's own, or sentence
 WORDINGS: tuple[Wording, ...] = Wording.__args__
 
 
+RANGES: dict[str, tuple[float, float]] = {  # what may be chosen of GenerationSettings, by visitors and by checkpoints
+    "num_beams": (1, 16),
+    "max_new_tokens": (1, 512),
+    "min_new_tokens": (0, 512),
+    "length_penalty": (-5, 5),
+    "no_repeat_ngram_size": (0, 10),
+    "repetition_penalty": (0.5, 5),
+    "temperature": (0.05, 5),
+    "top_k": (0, 1000),
+    "top_p": (0.01, 1),
+    "seed": (0, 2**31 - 1),
+}
+
+
 class InputError(ValueError):
     """The text cannot be worked on; the message tells a visitor why, and what to do."""
 

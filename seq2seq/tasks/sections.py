@@ -11,7 +11,10 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
+
+from seq2seq.tasks.patience import go_on
 
 ABBREVIATIONS = ("Mr", "Mrs", "Ms", "Dr", "Prof", "St", "No", "vs", "cf", "Fig", "e.g", "i.e", "al")
 NO_ABBREVIATION = "".join(rf"(?<!\b{re.escape(short)}\.)" for short in ABBREVIATIONS)
@@ -64,6 +67,7 @@ def sections(text: str, limit: int, count_tokens: Callable[[str], int]) -> list[
     if count_tokens(text) <= limit:
         return [text]
 
+    @cache  # each piece is asked about twice, and many a text says the same again and again
     def size(part: str) -> int:
         return count_tokens(part) - frame
 
@@ -71,6 +75,7 @@ def sections(text: str, limit: int, count_tokens: Callable[[str], int]) -> list[
     pieces = list(pieces_of(text, room, size))
     sizes = [size(piece.text) for piece in pieces]
     while True:
+        go_on()
         parts = pack(pieces, sizes, room)
         excess = max(map(count_tokens, parts)) - limit
         if excess <= 0 or len(parts) == len(pieces):
@@ -118,6 +123,7 @@ def pieces_of(text: str, room: int, size: Callable[[str], int]) -> Iterator[Piec
         sentences = [Piece(each, SENTENCE.cost) for each in cut_behind(SENTENCE.pattern, paragraph)]
         sentences[-1] = Piece(sentences[-1].text, cost_between(paragraph, following))
         for sentence in sentences:
+            go_on()
             yield from cut_to_fit(sentence, room, size)
 
 
@@ -176,6 +182,7 @@ def cut_to_fit(
     if not seams or size(piece.text) <= room:
         yield piece
         return
+    go_on()
     parts = cut_behind(seams[0].pattern, piece.text)
     costs = [seams[0].cost] * (len(parts) - 1) + [piece.cost]
     for part, cost in zip(parts, costs, strict=True):

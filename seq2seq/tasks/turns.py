@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from traceback import clear_frames
 from typing import TypeVar
 
@@ -65,11 +65,7 @@ class Turns:
             if not self._depth:
                 self._turn_of_process.__exit__(None, None, None)
                 self._pass_on()
-        if is_out_of_memory(error):
-            clear_frames(error.__traceback__)  # which hold what was computed until then
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-            raise InputError(TOO_MUCH) from error
+        refuse_too_much(error)
 
     def _pass_on(self) -> None:
         if not self._waiting:
@@ -78,6 +74,25 @@ class Turns:
         self._owner, next_turn = self._waiting.popleft()
         self._depth = 1
         next_turn.set()
+
+
+def refuse_too_much(error: BaseException | None) -> None:
+    """Raises: InputError in place of an error that says that memory ran out."""
+    if is_out_of_memory(error):
+        clear_frames(error.__traceback__)  # which hold what was computed until then
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        raise InputError(TOO_MUCH) from error
+
+
+@contextmanager
+def between_turns() -> Iterator[None]:
+    """For what is done with what was computed: there too memory may run out, and is told of as in a turn."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        refuse_too_much(error)
+        raise
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from seq2seq.attention.tape import unwatched
+from seq2seq.generation.finite import refuse_nonfinite
 from seq2seq.generation.generate import NextToken
 from seq2seq.generation.sampling import LogitsProcessor
 from seq2seq.generation.settings import GenerationConfig
@@ -33,12 +34,13 @@ from seq2seq.tasks.quoting import Length, fair_length, quote
 from seq2seq.tasks.results import Generated, GenerationSettings, InputError, Section, Task, TokenCount
 from seq2seq.tasks.sections import joined, sections
 from seq2seq.tasks.source import Source, clean, has_words, num_tokens, read_source
-from seq2seq.tasks.turns import Turns, in_turns
+from seq2seq.tasks.turns import Turns, between_turns, in_turns
 from seq2seq.tasks.words import connectives, english
 from seq2seq.tokenizers import Tokenizer
 
 IN_SECTIONS: frozenset[Task] = frozenset({"summarize"})
 SOURCES_KEPT = 8  # encoded; of 4,096 tokens at width 384, 6 MB each in float32
+ONE_OUTPUT = {"num_return_sequences": 1, "output_scores": False, "return_dict_in_generate": False}
 QUOTED: frozenset[Task] = frozenset({"summarize"})  # tasks whose output may be sentences of the source
 
 
@@ -79,9 +81,8 @@ class Writer:
         text = clean(text)
         if task not in IN_SECTIONS:
             return [text]
-        return [
-            part for part in sections(text, self.limit, lambda part: self.num_tokens(task, part)) if has_words(part)
-        ]
+        count_tokens = partial(num_tokens, prompt=self.parameters(task), tokenizer=self.tokenizer)
+        return [part for part in sections(text, self.limit, count_tokens) if has_words(part)]
 
     def count(self, task: Task, text: str) -> TokenCount:
         return TokenCount(self.num_tokens(task, clean(text)), self.limit, len(self.parts(task, text)))
@@ -101,7 +102,7 @@ class Writer:
 
     @cached_property
     def pieces(self) -> Pieces:
-        return Pieces(self.tokenizer)
+        return Pieces(self.tokenizer, self.model.config.decoder.vocab_size)
 
     @cached_property
     def english(self) -> Lexicon:
@@ -129,7 +130,7 @@ class Writer:
         Raises: InputError that names a setting out of range.
         """
         base = self.model.generation_config or generation_defaults(self.model.config)
-        merged = base.merged(**self.parameters(task).search).merged(**settings.overrides())
+        merged = base.merged(**self.parameters(task).search).merged(**settings.overrides()).merged(**ONE_OUTPUT)
         room = self.model.config.decoder.max_position_embeddings - 1
         wanted = merged.max_length if merged.max_new_tokens is None else merged.max_new_tokens
         config = merged.merged(max_new_tokens=room if wanted is None else min(wanted, room))
@@ -143,9 +144,11 @@ class Writer:
 
 @torch.no_grad()
 def encode(model: GeneratesFromSource, input_ids: Sequence[int]) -> ModelOutput:
-    """One text, whatever else is being recorded."""
+    """One text, whatever else is being recorded. Raises: NotFiniteError for broken weights."""
     with unwatched():
-        return model.encode(torch.tensor([input_ids], device=model.device), None)
+        encoded = model.encode(torch.tensor([input_ids], device=model.device), None)
+    refuse_nonfinite(encoded.last_hidden_state, model.dtype)
+    return encoded
 
 
 def write(writer: Writer, task: Task, text: str, settings: GenerationSettings | None = None) -> Iterator[Generated]:
@@ -213,9 +216,10 @@ def write_section(
             joined=writer.joined,
             **inputs,
         )
-    for step in with_helpers(steps):
-        target_ids = step.tokens[0, 1 : step.lengths[0]].tolist()
-        yield section_of(writer.tokenizer, source, target_ids, time.monotonic() - started), step.output is not None
+    with between_turns():
+        for step in with_helpers(steps):
+            target_ids = step.tokens[0, 1 : step.lengths[0]].tolist()
+            yield section_of(writer.tokenizer, source, target_ids, time.monotonic() - started), step.output is not None
 
 
 def section_of(tokenizer: Tokenizer, source: Source, target_ids: Sequence[int], seconds: float) -> Section:

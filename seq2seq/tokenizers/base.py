@@ -263,8 +263,9 @@ class Tokenizer(ABC):
     ) -> str | list[str]:
         """The text of a sequence of ids, or the texts of a batch of sequences.
 
-        Ids may come as an int, a list, an array or a tensor. `clean_up_tokenization_spaces` takes out the
-        space before punctuation and English contractions; None leaves it to the tokenizer's own setting.
+        Ids may come as an int, a list, an array or a tensor. Those that no token has stand for no text, as with the
+        reference library's fast tokenizers: a model's embeddings may be padded. `clean_up_tokenization_spaces` takes
+        out the space before punctuation and English contractions; None leaves it to the tokenizer's own setting.
         """
         ids = _plain(token_ids)
         if isinstance(ids, int):
@@ -295,7 +296,7 @@ class Tokenizer(ABC):
         return [self._token_to_id(token) for token in tokens]
 
     def convert_ids_to_tokens(self, ids: int | Iterable[int], skip_special_tokens: bool = False) -> Any:
-        """The token of an id, or the tokens of several, without special tokens if so asked."""
+        """The token of an id, or the tokens of several, without special tokens if so asked; None for an id of none."""
         if isinstance(ids, int):
             return self._id_to_token(ids)
         skipped = set(self.all_special_ids) if skip_special_tokens else ()

@@ -16,12 +16,13 @@ from typing import Any, ClassVar, NamedTuple
 from sentencepiece import SentencePieceProcessor
 from tokenizers import AddedToken
 
-from seq2seq.checkpoints.errors import DamagedError
+from seq2seq.checkpoints.errors import CheckpointError, DamagedError, listed
 from seq2seq.checkpoints.hub import read_whole
 from seq2seq.tokenizers.base import Tokenizer
 from seq2seq.tokenizers.encoding import Span, Tokens
 from seq2seq.tokenizers.offsets import SPACE_MARK, piece_spans
 
+SAMPLING = ("enable_sampling", "nbest_size", "alpha")
 _SPACES = re.compile(r"\s*")
 
 
@@ -148,13 +149,8 @@ class SentencePieceTokenizer(Tokenizer):
     def _token_to_id(self, token: str) -> int:
         return self._added_ids[token] if token in self._added_ids else self.sp_model.piece_to_id(token)
 
-    def _id_to_token(self, token_id: int) -> str:
-        if token_id not in self._token_by_id:
-            raise ValueError(
-                f"{token_id} is not the id of a token: expected 0 to {len(self) - 1}. The ids may come "
-                "from a model with another vocabulary."
-            )
-        return self._token_by_id[token_id]
+    def _id_to_token(self, token_id: int) -> str | None:
+        return self._token_by_id.get(token_id)
 
     @cached_property
     def _token_by_id(self) -> dict[int, str]:
@@ -162,7 +158,8 @@ class SentencePieceTokenizer(Tokenizer):
         return {**pieces, **{token_id: token.content for token_id, token in self._added.items()}}
 
     def _decode(self, token_ids: list[int], skip_special_tokens: bool) -> str:
-        return self.convert_tokens_to_string(self.convert_ids_to_tokens(token_ids, skip_special_tokens))
+        tokens = self.convert_ids_to_tokens(token_ids, skip_special_tokens)
+        return self.convert_tokens_to_string([token for token in tokens if token is not None])
 
 
 class BertGenerationTokenizer(SentencePieceTokenizer):
@@ -197,8 +194,14 @@ class BertGenerationTokenizer(SentencePieceTokenizer):
 def load_sentencepiece(
     vocab_file: str | Path, sp_model_kwargs: Mapping[str, Any] | None = None
 ) -> SentencePieceProcessor:
-    """The model in a file. CheckpointError if there is none."""
-    processor = SentencePieceProcessor(**(sp_model_kwargs or {}))
+    """The model in a file. CheckpointError if there is none, or for settings not of sampling: others open files."""
+    settings = dict(sp_model_kwargs or {})
+    if strange := sorted(settings.keys() - SAMPLING):
+        raise CheckpointError(
+            f"sp_model_kwargs may hold {', '.join(SAMPLING)}, and holds {listed(strange)}. Leave that out, or get the "
+            "checkpoint from a source that you trust."
+        )
+    processor = SentencePieceProcessor(**settings)
     read_whole(partial(_fill, processor), Path(vocab_file))
     return processor
 

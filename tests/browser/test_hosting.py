@@ -29,7 +29,7 @@ def url(request, tmp_path_factory) -> Iterator[str]:
             yield known
     elif shutil.which("node"):
         with started(PYTHON, ROOT, {"GRADIO_SSR_MODE": "true"}, log) as (_, address):
-            assert "x-sveltekit-page" in httpx.get(address).headers, "Gradio went on without Node"
+            assert "x-sveltekit-page" in httpx.get(address, timeout=60).headers, "Gradio went on without Node"
             yield address
     else:
         pytest.skip("no Node here, with which Gradio draws a page on the server")

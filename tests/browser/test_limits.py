@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from demo import limit_words
-from demo.serving import Server
+from demo.serving.server import Server
 from demo.settings import PageSettings
 from tests.browser.conftest import PATIENCE, Visit
 from tests.browser.panel import TEXT, box, button, output, run, wait_until_finished

@@ -103,3 +103,14 @@ def test_a_script_in_a_link_is_a_text(visit):
     page = visit(query=f"task=fuse&text={quote(script)}").page
     expect(box(open_tab(page))).to_have_value(script)
     expect(page).to_have_title("Gloss")
+
+
+def test_where_no_link_leads_to_the_page_nothing_waits_for_a_model(profile, url):
+    page, asked = profile.new_page(), []
+    page.on("request", lambda request: request.method == "POST" and asked.append(request.post_data_json["fn_index"]))
+    page.goto(url)
+    page.get_by_role("tab", name="Fuse").wait_for()
+    page.wait_for_timeout(2_000)
+    events = page.evaluate("asked => gradio_config.dependencies.filter(({ id }) => asked.includes(id))", asked)
+    assert [name for event in events for _, name in event["targets"]] == ["load"] * 2
+    page.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from demo.comparing import Comparing, keep
 from demo.explorer_words import settings_fact
 from demo.links import WHOLE
 from demo.looking import Looking
+from demo.tabs.compare_panel import compare_panel
 from seq2seq.engine import Engine, EngineSettings
 from seq2seq.tasks import GenerationSettings
 
@@ -64,6 +66,14 @@ def test_one_run_is_nothing_to_compare(looking, same):
     frame, *_ = Comparing(looking).compare(kept if same else None, run, *FORM)
     assert not frame["visible"]
     assert keep(None)[0] is None
+
+
+def test_a_kept_output_is_a_text_whatever_it_looks_like(looking):
+    with gr.Blocks():
+        assert isinstance(compare_panel().note, gr.HTML)  # Markdown would fetch a picture
+    _, note, _ = keep(explored(looking, TEXT, "<img src=x> ![x](http://127.0.0.1/x)"))
+    assert "&lt;img src=x&gt; ![x](" in note
+    assert "<img" not in note
 
 
 def test_a_part_that_the_text_lacks_is_told(looking):

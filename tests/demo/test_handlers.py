@@ -5,8 +5,10 @@ import logging
 from dataclasses import replace
 
 import gradio as gr
+import numpy as np
 import pytest
 
+from components.links_table import links_table
 from components.packing import NO_VIEW
 from demo import wording
 from demo.handlers import (
@@ -21,8 +23,10 @@ from demo.handlers import (
     open_document,
     redraw,
     result,
+    selected,
 )
 from demo.setting_fields import FIELDS
+from seq2seq.engine import View
 from seq2seq.tasks import Generated, InputError, Section
 from tests.demo.stand_in import OUTPUTS
 from tests.documents import pdf, word_file
@@ -378,3 +382,15 @@ def test_a_finished_result_stays_as_it_is():
 def test_only_errors_meant_for_visitors_are_told():
     assert explain(InputError("Too short.")) == "Too short."
     assert explain(ValueError("shape mismatch")) == wording.APOLOGY
+
+
+@pytest.mark.parametrize("unit", ["words", "tokens", "everything"])
+def test_what_is_kept_of_a_record_is_half_as_large_and_looks_the_same(handlers, engine, unit):
+    *_, (_, run) = handlers.generate("fuse", "Ada wrote. She wrote notes. " * 20, None, "automatic", False, *EMPTY)
+    whole, kept = engine.attention(run.written(0), View("cross", 5)), handlers.first_look(run, unit)[5]
+    assert kept.weights.nbytes * 2 == whole.weights.nbytes
+    one, other = selected(whole, unit), selected(kept, unit)
+    assert other.weights.dtype == np.float32
+    assert np.abs(one.weights - other.weights).max() < 0.0005
+    assert links_table(other, None) == links_table(one, None)
+    assert (one.targets, one.sources) == (other.targets, other.sources)

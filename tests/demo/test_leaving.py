@@ -16,7 +16,8 @@ import pytest
 from gradio import queueing
 from gradio_client import Client
 
-from demo.serving import Server
+from demo.serving import early_cancel
+from demo.serving.server import Server
 from demo.settings import PageSettings
 from seq2seq.engine import Engine, batching
 from tests import waiting
@@ -207,3 +208,32 @@ def test_whoever_cancels_before_joining_is_not_served(page, steps):
     assert not early.expected
     until(lambda: not server.calls.running)
     assert len(steps.begun) <= 1
+
+
+def test_few_wait_to_cancel_what_has_not_joined(page, monkeypatch):
+    server, address = page
+    monkeypatch.setattr(early_cancel, "MOST_WAITING", 2)
+    monkeypatch.setattr(early_cancel, "SECONDS_TO_JOIN", 2)
+    with ThreadPoolExecutor() as pool:
+        early = [pool.submit(cancelled, address, f"visitor{number}") for number in range(2)]
+        until(lambda: server.early_cancel.num_waiting == 2)
+        began = time.monotonic()
+        assert cancelled(address, "another").json() == {"success": True}
+        assert time.monotonic() - began < 1
+        assert [each.result().status_code for each in early] == [200, 200]
+    assert not server.early_cancel.num_waiting
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "é", "a b", "x" * 1_000_000])
+def test_nobody_waits_to_cancel_what_has_no_plain_name(page, name):
+    server, address = page
+    began = time.monotonic()
+    assert cancelled(address, name).status_code == 400
+    assert cancelled(address, "visitor", name).status_code == 400
+    assert time.monotonic() - began < early_cancel.SECONDS_TO_JOIN / 2
+    assert not server.early_cancel.expected
+
+
+def cancelled(address: str, session: str, event_id: str | None = None) -> httpx.Response:
+    asked = {"session_hash": session, "fn_index": 1, "event_id": event_id}
+    return httpx.post(f"{address}/gradio_api/cancel", json=asked, timeout=20)

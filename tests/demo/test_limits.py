@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import httpx
 import pytest
@@ -11,12 +14,18 @@ from gradio_client.exceptions import AppError
 from gradio_client.utils import QueueError
 
 from demo import limit_words, wording
-from demo.limits import MOST_VISITORS, Allowance, visitor_of
+from demo.serving import door
+from demo.serving.limits import MOST_VISITORS, Allowance, visitor_of
+from demo.serving.places import MOST_FILES
 from demo.settings import PageSettings
+from seq2seq.engine import Loading
+from seq2seq.tasks import Generated
+from seq2seq.tasks.patience import go_on
 from tests.demo.stand_in import OUTPUTS, StandInEngine
 from tests.demo.test_endpoints import stands_still
 from tests.demo.visitor import Visitor
 from tests.serving import serving
+from tests.waiting import until
 
 TEXT = "Ada wrote. She wrote notes."
 LONG = "echo " + "one two three four " * 100
@@ -42,8 +51,12 @@ def test_visitors_are_forgotten_who_have_their_allowance_back():
 
 @pytest.mark.parametrize(
     ("host", "visitor"),
-    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("testclient", "testclient"), ("", "")],
-)
+    [
+        ("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("testclient", "testclient"), ("", ""),
+        ("::ffff:192.0.2.7", "192.0.2.7"), ("::ffff:c000:207", "192.0.2.7"), ("64:ff9b::192.0.2.7", "192.0.2.7"),
+        ("64:ff9b:1::1", "64:ff9b:1::/64"), ("fe80::1%eth0", "fe80::/64"),
+    ],
+)  # fmt: skip
 def test_a_visitor_is_an_address_or_a_network_of_ipv6(host, visitor):
     assert visitor_of(host) == visitor
 
@@ -70,10 +83,9 @@ def test_the_rate_holds_for_the_page_and_for_programs():
 
 def test_of_what_is_refused_little_is_kept():
     with serving(StandInEngine(0), PageSettings(rate_limit=1)) as (server, address):
-        visitor = Visitor(server, address)
-        visitor.session = "s" * 1_000_000
-        assert [visitor.fuse(TEXT).status_code for _ in range(2)] == [200, 429]
-        assert max(map(len, server.demo.app.state.refusals)) < 100
+        visitor, other = Visitor(server, address), Visitor(server, address, "s" * 1_000_000)
+        assert [each.fuse(TEXT).status_code for each in (visitor, other, visitor, other)] == [200, 400, 429, 400]
+        assert list(server.demo.app.state.refusals) == [visitor.session]
 
 
 def test_pictures_of_a_run_are_counted_apart():
@@ -82,6 +94,46 @@ def test_pictures_of_a_run_are_counted_apart():
         assert visitor.fuse(TEXT).status_code == 200
         looks = [visitor.join("first_look", [None, "words"]).status_code for _ in range(12)]
         assert looks == [200] * 10 + [429] * 2
+
+
+def test_files_and_forms_are_counted_apart_too():
+    with serving(StandInEngine(0), PageSettings(rate_limit=1)) as (server, address):
+        visitor = Visitor(server, address)
+        assert visitor.fuse(TEXT).status_code == 200
+        nothing = {"path": "/nothing", "meta": {"_type": "gradio.FileData"}}
+        for name, data, most in (("open_document", [nothing], 10), ("arrive", [], 30)):
+            came = [visitor.join(name, data).status_code for _ in range(2 * most)]  # some come back meanwhile
+            assert {*came[:most]} == {200}
+            assert {*came[most:]} >= {429}
+
+
+def test_what_the_page_does_at_once_is_counted_too(monkeypatch):
+    monkeypatch.setitem(door.ALLOWED, "touch", 3)
+    with serving(StandInEngine(0), PageSettings(rate_limit=1)) as (server, address):
+        visitor = Visitor(server, address)
+        touched = [visitor.at_once("count", ["fuse", TEXT, None]).status_code for _ in range(4)]
+        assert touched == [200] * 3 + [429]
+        assert visitor.fuse(TEXT).status_code == 200
+
+
+def test_files_that_wait_take_no_place_of_a_run():
+    go_on = Event()
+    with serving(StandInEngine(0), PageSettings()) as (server, address), ThreadPoolExecutor(50) as at_once:
+        opened = next(event for event in server.demo.fns.values() if event.name == "open_document")
+        opened.fn = lambda *_: go_on.wait(30)
+        files = [Visitor(server, address) for _ in range(MOST_FILES + 20)]
+        try:
+            came = [*at_once.map(lambda each: each.join("open_document", [None]), files)]
+            refused = [answer for answer in came if not answer.is_success]
+            assert server.num_waiting() <= MOST_FILES
+            assert refused
+            assert {(each.status_code, each.json()["detail"]) for each in refused} == {(503, limit_words.FILES_BUSY)}
+            visitor = Visitor(server, address)
+            visitor.fuse(TEXT)
+            assert visitor.last()["text"] == OUTPUTS["fuse"]
+            assert Client(address, verbose=False).predict(api_name="/models")
+        finally:
+            go_on.set()
 
 
 @pytest.mark.parametrize(("trusted", "status"), [("127.0.0.1", 200), ("", 429)])
@@ -116,6 +168,48 @@ def test_an_endpoint_that_takes_too_long_has_told_what_is_there_and_frees_the_mo
         with pytest.raises(AppError, match="This took longer"):
             client.predict("fuse", LONG, api_name="/attention")
         assert client.predict(TEXT, api_name="/fuse") == OUTPUTS["fuse"]
+
+
+class LoadingEngine(StandInEngine):
+    """Its models never come: the Hub does not answer."""
+
+    def loading(self, task, model=None):
+        while True:
+            time.sleep(0.1)
+            yield Loading(0, 0)
+
+
+def test_the_time_of_a_call_runs_out_also_while_a_model_is_loaded():
+    with serving(LoadingEngine(0.001), PageSettings(time_limit=0.5)) as (server, address):
+        client = Client(address, verbose=False)
+        for asked in (("/fuse", TEXT), ("/answer", "Who wrote?", TEXT), ("/attention", "fuse", TEXT)):
+            with pytest.raises(AppError, match=r"This took longer than the 0\.5 s"):
+                client.predict(*asked[1:], api_name=asked[0])
+        visitor = Visitor(server, address)
+        visitor.fuse(TEXT)
+        assert visitor.last()["problem"] == limit_words.out_of_time(0.5)
+        until(lambda: not server.is_busy())
+
+
+class Preparing(StandInEngine):
+    """Has much to do before the first snapshot."""
+
+    def run(self, *_: object, **__: object) -> Iterator[Generated]:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            go_on()
+        yield from ()
+
+
+def test_the_time_holds_before_there_is_anything():
+    with serving(Preparing(0), PageSettings(time_limit=0.5)) as (server, address):
+        visitor = Visitor(server, address)
+        began = time.monotonic()
+        visitor.fuse(TEXT)
+        assert visitor.last()["problem"] == limit_words.out_of_time(0.5)
+        with pytest.raises(AppError, match="This took longer than the 0.5 s"):
+            Client(address, verbose=False).predict(TEXT, api_name="/fuse")
+        assert time.monotonic() - began < 8
 
 
 def test_a_result_that_is_whole_is_not_late():

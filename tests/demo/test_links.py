@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from demo import explorer_words
 from demo.arriving import TABS, Arriving
 from demo.handlers import Handlers
-from demo.links import LONGEST_IN_LINK, MARKS, WHOLE, KeptTexts, Look, has_text, link_of, read_link
+from demo.links import LONGEST_IN_LINK, LONGEST_TEXT, MARKS, WHOLE, KeptTexts, Look, has_text, link_of, read_link
 from demo.setting_fields import AUTOMATIC, FIELDS
 from seq2seq.explain.grain import GRAINS
 from seq2seq.tasks import QUOTED, TASKS, InputError, Written
@@ -90,6 +90,21 @@ def test_a_broken_link_is_refused(name, value):
     query = parameters(link_of(FUSED, Look(), kept)) | {name: value}
     with pytest.raises(InputError, match=explorer_words.BROKEN_LINK[:20]):
         read_link(query, kept)
+
+
+LONGEST = {
+    "output": ".".join(["96102"] * 1_024), "heads": ".".join(["16"] * 64), "model": "m" * 1_000,
+    "text": "x" * LONGEST_TEXT,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "more"), [("output", ".5"), ("heads", ".1"), ("model", "m"), ("text", "x")])
+def test_a_link_has_so_much_at_most(name, more):
+    kept = KeptTexts()
+    query = parameters(link_of(FUSED, Look(), kept)) | LONGEST | {"__sign": "x" * 10_000}
+    assert read_link(query, kept) is not None
+    with pytest.raises(InputError, match=explorer_words.BROKEN_LINK[:20]):
+        read_link(query | {name: LONGEST[name] + more}, kept)
 
 
 @pytest.fixture
@@ -171,6 +186,11 @@ def test_a_tab_without_a_form_is_opened(arriving, tab):
         ("task=summarize&wording=sung", "The wording must be"),
         ("task=summarize&text_hash=zz", "not on this server any more"),
         ("task=answer&question_hash=zz", "not on this server any more"),
+        ("task=fuse&text=" + "x" * 20_001, "This link is not whole"),
+        ("task=fuse&text=" + "%C3%A9" * 20_001, "This link is not whole"),
+        ("task=answer&question=" + "x" * 20_001, "This link is not whole"),
+        ("task=fuse&num_beams=" + "0" * 1_000 + "4", "This link is not whole"),
+        ("task=fuse&model=" + "x" * 1_001, "This link is not whole"),
         ("task=pattern&plan=mine", "The plan of random blocks"),
         ("task=pattern&length=1e99", "This link is not whole"),
         ("task=pattern&length=999999", "Length must be"),

@@ -98,6 +98,12 @@ def test_heads_and_marks_are_chosen_without_the_engine(looking, explored):
     assert not any(label.startswith((".", "&lt;")) for label in renewed.data[0].x)
 
 
+def test_a_head_is_chosen_once_and_only_where_there_is_one(looking, explored):
+    seen = looking.seen(explored, "cross", 3, "tokens", WHOLE)
+    *_, (_, heads, *_) = draw(seen, [4, 1, 4, 10**9] * 1_000, True, "shown", True, None)
+    assert heads == (1, 4)
+
+
 def test_what_is_drawn_already_is_not_drawn_again(looking, explored):
     seen = looking.seen(explored, "cross", 3, "words", WHOLE)
     *_, drawn = draw(seen, [1], False, "hidden", False, None)

@@ -12,14 +12,13 @@ from typing import Any
 import httpx
 import pytest
 from mcp import ClientSession
-from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult
 
 from demo import limit_words
-from demo.serving import Server
+from demo.serving.server import Server
+from demo.serving.tools import NOT_INSTALLED
 from demo.settings import PageSettings
-from demo.tools import NOT_INSTALLED
 from seq2seq.engine import Engine
 from tests.aside import awaited
 from tests.demo.stand_in import OUTPUTS, StandInEngine
@@ -30,18 +29,18 @@ from tests.waiting import until
 
 TEXT = "Ada wrote. She wrote notes."
 LONG = "echo " + "one two three four " * 100
+KINDS = {"Accept": "application/json, text/event-stream"}
 NAMES = ["fuse", "split", "summarize", "answer", "attention", "pattern", "models"]
 
 Ask = Callable[[ClientSession], Awaitable[Any]]
 
 
-def asked(address: str, ask: Ask, headers: dict[str, str] | None = None, transport=streamablehttp_client) -> Any:
+def asked(address: str, ask: Ask, headers: dict[str, str] | None = None) -> Any:
     """What a new session of an assistant is told."""
 
     async def session():
-        path = "" if transport is streamablehttp_client else "sse"
         async with (
-            transport(f"{address}/gradio_api/mcp/{path}", headers=headers) as (read, write, *_),
+            streamablehttp_client(f"{address}/gradio_api/mcp/", headers=headers) as (read, write, *_),
             ClientSession(read, write) as session,
         ):
             await session.initialize()
@@ -131,6 +130,38 @@ def test_progress_is_told_to_whoever_asks_for_it():
     assert len(heard) > 5
 
 
+@pytest.mark.parametrize(
+    ("token", "is_told"), [("t" * 128, True), (7, True), ("t" * 129, False), ("t" * 100_000, False)]
+)
+def test_only_a_short_word_is_said_again_with_each_step(token, is_told):
+    with tools(StandInEngine(0)) as (_, address):
+        call = {"name": "fuse", "arguments": {"text": TEXT}, "_meta": {"progressToken": token}}
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+        told = httpx.post(f"{address}/gradio_api/mcp/", json=asked, headers=KINDS).text
+    assert OUTPUTS["fuse"] in told
+    assert ("notifications/progress" in told, str(token) in told) == (is_told, is_told)
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("prompts/list", {}), ("prompts/get", {"name": "models"}), ("prompts/get", {"name": "x"}),
+        ("resources/list", {}), ("resources/read", {"uri": "ui://models"}), ("resources/templates/list", {}),
+    ],
+)  # fmt: skip
+def test_nothing_but_tools_is_offered(address, method, params):
+    asked = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    told = httpx.post(f"{address}/gradio_api/mcp/", json=asked, headers=KINDS).text
+    assert '"error":{"code":-32601,"message":"Method not found"}' in told
+
+
+def test_an_assistant_is_told_of_tools_alone(address):
+    async def capabilities(session: ClientSession) -> dict:
+        return session.get_server_capabilities().model_dump(exclude_none=True)
+
+    assert asked(address, capabilities).keys() <= {"tools", "experimental"}
+
+
 def test_calls_keep_to_the_limits_and_are_counted():
     with tools(StandInEngine(0.01), max_characters=50, time_limit=0.5, metrics=True) as (server, address):
         assert said(called(address, "fuse", text=TEXT)) == OUTPUTS["fuse"]
@@ -162,15 +193,22 @@ def test_callers_behind_a_proxy_are_told_apart():
         assert [called(address, "fuse", how, text=TEXT).isError for how in callers] == [False, False, True]
 
 
-def test_the_older_transport_is_counted_as_well():
-    with tools(StandInEngine(0), rate_limit=1) as (_, address):
+@pytest.mark.parametrize("path", ["sse", "sse/", "messages", "messages/?session_id=" + "0" * 32, "nothing"])
+def test_the_older_transport_whose_answers_pile_up_is_closed(address, path):
+    for method in ("GET", "POST"):
+        with httpx.stream(method, f"{address}/gradio_api/mcp/{path}", json={}) as answer:
+            assert answer.status_code == 404
+            assert json.loads(answer.read())["detail"] == limit_words.NOTHING_THERE
 
-        async def twice(session: ClientSession) -> list[CallToolResult]:
-            return [await session.call_tool("fuse", {"text": TEXT}) for _ in range(2)]
 
-        first, second = asked(address, twice, transport=sse_client)
-        assert said(first) == OUTPUTS["fuse"]
-        assert said(second).startswith("This was more than one visitor may ask for in a minute.")
+@pytest.mark.parametrize("path", ["mcp", "mcp/", "mcp/http"])
+def test_the_ways_that_are_left_are_open(address, path):
+    pinged = httpx.post(
+        f"{address}/gradio_api/{path}", json={"jsonrpc": "2.0", "id": 1, "method": "ping"}, headers=KINDS,
+        follow_redirects=True,
+    )  # fmt: skip
+    assert (pinged.status_code, '"result":{}' in pinged.text) == (200, True)
+    assert "fuse" in httpx.get(f"{address}/gradio_api/mcp/schema").text
 
 
 def test_beyond_the_queue_it_is_busy_at_once():
@@ -238,8 +276,25 @@ def test_what_is_missing_is_said_plainly(monkeypatch, capsys):
 
 @pytest.mark.parametrize("message", ["", "[]", "{}", "nonsense", json.dumps([{"method": "tools/call"}])])
 def test_nonsense_is_refused(address, message):
-    answer = httpx.post(
-        f"{address}/gradio_api/mcp/", content=message, headers={"Accept": "application/json, text/event-stream"}
-    )
+    answer = httpx.post(f"{address}/gradio_api/mcp/", content=message, headers=KINDS)
     assert 400 <= answer.status_code < 500
     assert "Traceback" not in answer.text
+
+
+def test_what_an_assistant_sends_that_is_no_call_is_not_logged(capfd, caplog):
+    with serving(StandInEngine(0), PageSettings(mcp=True)) as (_, address):
+        for params in ({"name": "fuse", "arguments": ["Xylophonist"]}, {"name": ["Xylophonist"]}):
+            sent = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+            answer = httpx.post(f"{address}/gradio_api/mcp/", json=sent, headers=KINDS, follow_redirects=True)
+            assert "Invalid request parameters" in answer.text
+    assert "Xylophonist" not in "".join(capfd.readouterr()) + caplog.text
+
+
+@pytest.mark.parametrize(
+    "path", ["", "gradio_api/mcp", "gradio_api/mcp/", "gradio_api/mcp/http", "gradio_api/queue/join"]
+)
+def test_nothing_is_talked_of_by_websockets(address, path, capfd, caplog):
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    key = {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x" * 22 + "=="}
+    assert httpx.get(f"{address}/{path}", headers=upgrade | key).status_code == 403
+    assert "Traceback" not in "".join(capfd.readouterr()) + caplog.text

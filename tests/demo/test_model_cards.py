@@ -125,6 +125,13 @@ def test_damaged_weights_are_left_to_be_told_when_they_are_loaded(tmp_path):
     assert (about.num_bytes, about.num_parameters) == (22, None)
 
 
+def test_a_card_that_cannot_be_read_is_none(tmp_path):
+    (tmp_path / "README.md").mkdir()
+    assert read_card(tmp_path / "README.md") is None
+    unreadable = Path("/proc/self/mem")
+    assert not unreadable.exists() or read_card(unreadable) is None
+
+
 def test_a_model_in_a_folder_without_a_card_says_so_and_links_nowhere(tmp_path):
     (model,) = models_of(folder_of_models(tmp_path, silent=None))
     assert wording.NO_CARD in section(model)

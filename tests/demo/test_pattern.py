@@ -10,7 +10,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from demo import wording
-from demo.exploring import PATTERN_FIELDS, Exploring, begin_work, draw, form_values, lay, settings_of_form
+from demo.exploring import FIRST, PATTERN_FIELDS, Exploring, begin_work, draw, form_values, lay, settings_of_form
 from demo.handlers import end
 from seq2seq.tasks.pattern import PatternSettings
 from tests.demo.stand_in import StandInEngine
@@ -195,3 +195,18 @@ def test_the_endpoint_explains_what_is_off_and_is_typed(client):
     parameters = client.view_api(return_format="dict")["named_endpoints"]["/pattern"]["parameters"]
     assert {each["parameter_name"] for each in parameters} == {"plan", *(field.name for field in PATTERN_FIELDS)}
     assert all(each["parameter_has_default"] for each in parameters)
+
+
+def test_without_a_model_the_first_reads_the_text(exploring):
+    values = [FIRST.random_blocks, *form_values(FIRST).values()]
+    *_, (_, read) = exploring.read(TEXT, None, *values)
+    assert read.mass.model == exploring.engine.encoders()[0].name
+
+
+@pytest.mark.parametrize("model", [5, ["stand-in"], {"a": 1}, "x" * 1_000])
+def test_what_is_no_model_is_told_in_words(exploring, model, caplog):
+    values = [FIRST.random_blocks, *form_values(FIRST).values()]
+    *_, (shown, _) = exploring.read(TEXT, model, *values)
+    assert shown["problem"].startswith("There is no model called “")
+    assert len(shown["problem"]) < 300
+    assert not caplog.records

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from gradio_client import Client
 
 from demo import wording
+from demo.endpoints import MOST_WEIGHTS, AttentionEndpoint
 from demo.examples import examples
 from demo.handlers import Handlers, selected, telling_layer
 from demo.setting_fields import FIELDS
@@ -33,6 +35,17 @@ def fusion(engine: Engine, text: str) -> AttentionRecord:
     *_, generated = engine.run("fuse", text)
     layer = telling_layer(engine.card("fuse").num_layers)
     return engine.attention(generated.written("fuse"), View("cross", layer))
+
+
+@pytest.mark.parametrize("combination", [None, "rollout"])
+def test_a_map_of_all_heads_is_no_larger_than_can_be_sent(engine, combination):
+    text = "Rain fell. " + " ".join(f"river{number}" for number in range(100))
+    told = AttentionEndpoint(engine).report(
+        "fuse", text, "Rain fell.", kind="encoder", combination=combination, grain="tokens"
+    )
+    heads, rows, columns = np.shape(told["weights"])
+    assert heads * rows * columns <= MOST_WEIGHTS
+    assert (heads == 1) == (columns > 250) == (combination is not None)  # there are more tokens than that
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,10 +21,11 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from demo import limit_words
-from demo.logs import log_as_json
+from demo.serving.logs import log_as_json
 from demo.settings import PageSettings
 from tests.demo.stand_in import OUTPUTS, StandInEngine
 from tests.demo.visitor import Visitor
+from tests.process import free_port
 from tests.serving import serving
 from tests.waiting import until
 
@@ -31,7 +34,7 @@ LONG = "echo " + "one two three four " * 100
 MARK = "Xylophonist"
 ROOT = Path(__file__).parents[2]
 STAND_IN = """
-from demo.serving import Server
+from demo.serving.server import Server
 from demo.settings import PageSettings
 from tests.demo.stand_in import StandInEngine
 Server(StandInEngine(0.05), PageSettings()).serve()
@@ -171,6 +174,58 @@ def test_a_process_that_is_told_to_stop_lets_nobody_in_finishes_and_exits():
         assert (refused.status_code, refused.json()["detail"]) == (503, limit_words.STOPPING)
         assert job.result(timeout=10) == OUTPUTS["fuse"]
         assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def stand_in_page(**environment: str) -> subprocess.Popen:
+    """With its output in a pipe, as a host's log has it; whatever is told to it is told to no test."""
+    return subprocess.Popen(
+        [sys.executable, "-c", STAND_IN],
+        cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_port()))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+def test_a_port_that_the_host_names_and_somebody_has_ends_the_process_with_a_line(taken_port):
+    process = stand_in_page(GRADIO_SERVER_PORT=str(taken_port))
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert re.fullmatch(rf"Port {taken_port} \(GRADIO_SERVER_PORT\) is taken\. .*\n", errors)
+
+
+def test_a_folder_for_uploads_that_cannot_be_written_ends_the_process_with_a_line(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    process = stand_in_page(GRADIO_TEMP_DIR=str(tmp_path / "file"))
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert re.fullmatch(r"Nothing can be written in .*file, .*Set GRADIO_TEMP_DIR to .*\n", errors)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_at_the_keyboard_it_ends_within_two_seconds_and_quietly(times):
+    process = stand_in_page(GRADIO_SERVER_PORT=str(free_port()), GLOSS_CONCURRENCY="2")
+    try:
+        [address] = next(filter(None, (re.findall(r"http://\S+", line) for line in process.stdout)))
+        client = Client(address, verbose=False)
+        jobs = [client.submit(LONG, api_name="/fuse") for _ in range(4)]
+        until(lambda: any(job.outputs() for job in jobs), 20)
+        began = time.monotonic()
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+        assert process.wait(timeout=20) == 0
+        assert time.monotonic() - began < 2.5 / times
+        assert "Traceback" not in process.stderr.read()
     finally:
         process.kill()
         process.wait()

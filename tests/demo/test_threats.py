@@ -10,20 +10,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import gradio.analytics
+import gradio.routes
 import httpx
 import pytest
+from gradio import processing_utils
 
 from demo import limit_words
-from demo.handlers import explain
-from demo.logs import log_in_words
-from demo.serving import Server
+from demo.handlers import explain, result
+from demo.serving.logs import log_in_words
+from demo.serving.server import Server
 from demo.settings import PageSettings
 from seq2seq.engine import Engine, EngineSettings, local
 from tests.demo.stand_in import OUTPUTS, StandInEngine
 from tests.demo.visitor import SETTINGS, Visitor
 from tests.serving import serving
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 TEXT = "Ada wrote. She wrote notes."
@@ -75,13 +79,11 @@ def test_no_file_of_the_server_is_served(page, visitor, secret):
                 assert "root:" not in answer.text
 
 
-@pytest.mark.parametrize("name", ["a.html", "a.svg", "a.js", "a.pdf", "a.xml", "a"])
-def test_what_a_visitor_uploads_runs_nothing_in_the_pages_name(page, visitor, name):
-    file = visitor.upload(name, b"<script xmlns='http://www.w3.org/1999/xhtml'>alert(1)</script>")
-    answer = httpx.get(f"{page[1]}/gradio_api/file={file['path']}")
-    assert answer.headers["content-disposition"].startswith("attachment")
-    assert answer.headers["content-type"] == "application/octet-stream"
-    assert answer.headers["x-content-type-options"] == "nosniff"
+def test_what_a_visitor_uploads_is_served_to_nobody(page, visitor):
+    file = visitor.upload("a.html", b"<script>alert(1)</script>")
+    for route in ("file=", "file/", "FILE=", "file=/"):
+        for method in ("GET", "HEAD"):
+            assert httpx.request(method, f"{page[1]}/gradio_api/{route}{file['path']}").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["../../evil.txt", "/etc/evil.txt", "..", "..\\..\\evil.txt", "a\0b.txt", "<b>" * 200])
@@ -101,13 +103,6 @@ def test_only_what_was_uploaded_is_opened_and_deleted(visitor, secret):
             assert refusal_of(visitor) == limit_words.NOT_UNDERSTOOD
     assert secret.read_text() == "a secret"
     assert (ROOT / "app.py").exists()
-
-
-def test_whoever_knows_where_a_file_was_cannot_have_it_after_it_was_read(page, visitor):
-    file = visitor.upload("mine.txt", f"{MARK} wrote.".encode())
-    visitor.join("open_document", [file])
-    assert visitor.last() == f"{MARK} wrote."
-    assert httpx.get(f"{page[1]}/gradio_api/file={file['path']}").status_code == 403
 
 
 def test_uploads_are_bounded_before_they_are_read(page):
@@ -165,6 +160,21 @@ def test_the_server_goes_nowhere_for_a_visitor(page, visitor, monkeypatch):
         visitor.join("open_document", [uploaded])
         assert visitor.last() == "Ada wrote."
         assert came == []
+
+
+def test_no_address_outside_is_fetched_either(page, monkeypatch):
+    fetched = []
+
+    async def fetch(address: str, _: object) -> None:
+        fetched.append(address)
+
+    monkeypatch.setattr(gradio.routes, "secure_url_stream_response", fetch)
+    for route in ("file=", "file/", "file=%20", "FILE/", "proxy=", "//file/", "static/", "assets/"):
+        for address in ("http://203.0.113.7/x.txt", "https:%2F%2F203.0.113.7/x.txt", "HTTP://203.0.113.7"):
+            for method in ("GET", "HEAD"):
+                answer = httpx.request(method, f"{page[1]}/gradio_api/{route}{address}", follow_redirects=True)
+                assert answer.status_code == 404
+    assert fetched == []
 
 
 # Models
@@ -237,10 +247,46 @@ def test_nobody_stops_the_run_of_another():
     with serving(StandInEngine(0.02), PageSettings()) as (server, address):
         visitor, other = Visitor(server, address), Visitor(server, address)
         visitor.fuse(TEXT)
-        for session in (other.session, "", "*"):
-            asked = {"session_hash": session, "fn_index": visitor.event("generate"), "event_id": "*"}
-            assert httpx.post(f"{address}/gradio_api/cancel", json=asked).status_code == 200
+        for session, status in ((other.session, 200), ("", 400), ("*", 400)):
+            asked = {"session_hash": session, "fn_index": visitor.event("generate"), "event_id": "0"}
+            assert httpx.post(f"{address}/gradio_api/cancel", json=asked).status_code == status
         assert visitor.last()["text"] == OUTPUTS["fuse"]
+
+
+@pytest.mark.parametrize(
+    "name", ["a<gradio-sep>b", "s" * 65, "s" * 1_000_000, "a b", "a\n", "ä", "", "*", 7, ["a"], {"a": 1}], ids=range(11)
+)
+def test_what_could_be_no_session_or_event_is_refused_wherever_it_is_named(page, visitor, name):
+    asked = {"fn_index": visitor.event("generate"), "session_hash": "s", "data": ["fuse", TEXT, None, *SETTINGS]}
+    kept = page[0].demo._queue.event_ids_to_events, page[0].demo.app.state_holder.session_data
+    before = [*map(len, kept)]
+    for path in ("queue/join", "run/predict", "api/predict", "call/fuse", "cancel", "reset"):
+        for named in ({"session_hash": name}, {"event_id": name}, {"session_hash": name, "event_id": name}):
+            answer = httpx.post(f"{page[1]}/gradio_api/{path}", json=asked | {"event_id": "0"} | named)
+            assert (answer.status_code, answer.json()["detail"]) == (400, limit_words.NOT_UNDERSTOOD), path
+    if isinstance(name, str) and len(name) < 1_000:
+        answer = httpx.get(f"{page[1]}/gradio_api/queue/data", params={"session_hash": name})
+        assert (answer.status_code, answer.json()["detail"]) == (400, limit_words.NOT_UNDERSTOOD)
+        assert httpx.get(f"{page[1]}/gradio_api/heartbeat/{quote(name, safe='')}").status_code == 404
+    assert [*map(len, kept)] == before
+
+
+def test_no_name_of_a_session_ends_the_cancelling_of_others():
+    with serving(StandInEngine(0.02), PageSettings()) as (server, address):
+        Visitor(server, address, "a<gradio-sep>b").fuse("echo " + "word " * 200)
+        visitor = Visitor(server, address)
+        event_id = visitor.fuse("echo " + "word " * 200).json()["event_id"]
+        until(lambda: len(server.calls.running))
+        asked = {"session_hash": visitor.session, "fn_index": visitor.event("generate"), "event_id": event_id}
+        assert httpx.post(f"{address}/gradio_api/cancel", json=asked).json() == {"success": True}
+        until(lambda: not server.calls.running)
+
+
+@pytest.mark.parametrize("name", ["k3j9x0q2hzf", "1c5e0b1e-6ab5-4b8c-9d93-0123456789ab", "my_program.2"])
+def test_sessions_of_pages_and_programs_are_taken(page, name):
+    visitor = Visitor(*page, name)
+    assert visitor.fuse(TEXT).status_code == 200
+    assert visitor.last()["text"] == OUTPUTS["fuse"]
 
 
 # Past the page
@@ -249,14 +295,37 @@ def test_nobody_stops_the_run_of_another():
 @pytest.mark.parametrize(
     "path",
     [
-        "process_recording", "component_server", "vibe-edit", "vibe-code/", "undo-vibe-edit", "deep_link",
-        "stream/x", "dev/reload", "proxy=https://x.hf.space/",
+        "gradio_api/process_recording", "gradio_api/component_server", "gradio_api/vibe-edit", "gradio_api/vibe-code/",
+        "gradio_api/undo-vibe-edit", "gradio_api/deep_link?session_hash=x", "gradio_api/stream/x/1/1/playlist.m3u8",
+        "gradio_api/dev/reload", "gradio_api/proxy=https://x.hf.space/", "gradio_api/upload_progress?upload_id=x",
+        "gradio_api/custom_component/a/client/x/y", "gradio_api/queue/status", "gradio_api/runs", "gradio_api/user",
+        "gradio_api/openapi.json", "gradio_api/heartbeat/" + "x" * 65, "gradio_api/heartbeat/%0A",
+        "openapi.json", "docs", "redoc", "monitoring", "monitoring/summary", "login", "logout", "pwa_icon/9", "nothing",
+        "?page=x", "config?page=x", "gradio_api/info?page=x", "?page=&page=x", "static/%00", "static/" + "x" * 300,
+        "assets/" + "x" * 60_000, "svelte/%0A",
     ],
+    ids=range(34),
 )  # fmt: skip
-def test_what_the_page_does_not_need_is_closed(page, path):
+def test_what_the_page_does_not_need_is_closed(page, path, capfd):
     for method in ("GET", "POST"):
-        answer = httpx.request(method, f"{page[1]}/gradio_api/{path}", json={})
+        answer = httpx.request(method, f"{page[1]}/{path}", json={})
         assert (answer.status_code, answer.json()["detail"]) == (404, limit_words.NOTHING_THERE)
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-Host": f"{MARK}\t.org"},
+        {"X-Forwarded-Host": f"{MARK}:x"},
+        {"X-Gradio-Server": f"http://{MARK}\t.org"},
+    ],
+)
+def test_a_proxy_that_names_no_address_is_refused_in_words(page, headers, capfd, caplog):
+    for path in ("", "config", "gradio_api/info"):
+        answer = httpx.get(f"{page[1]}/{path}", headers=headers)
+        assert (answer.status_code, answer.json()["detail"]) == (400, limit_words.NOT_UNDERSTOOD)
+    assert MARK not in "".join(capfd.readouterr()) + caplog.text
 
 
 def test_no_way_of_asking_goes_around_the_limits():
@@ -269,6 +338,17 @@ def test_no_way_of_asking_goes_around_the_limits():
             for path in ("queue/join", "queue/join/", "call/generate", "call/fuse/", "call/v2/fuse", "run/fuse"):
                 answer = httpx.post(f"{address}/gradio_api/{path}", json=asked, follow_redirects=True)
                 assert answer.status_code in (404, 422, 429), (asked_for, path)
+
+
+def test_what_does_not_wait_takes_no_place_among_those_who_do(page, visitor):
+    at_once = [event for event in page[0].demo.fns.values() if event.fn and event.queue is False]
+    assert len(at_once) > 10
+    for event in at_once:
+        asked = {"fn_index": event._id, "session_hash": visitor.session, "data": [None] * len(event.inputs)}
+        for path in ("queue/join", "queue/join/", f"call/{event.api_name}", f"call/v2/{event.api_name}"):
+            answer = httpx.post(f"{page[1]}/gradio_api/{path}", json=asked, follow_redirects=True)
+            assert (answer.status_code, answer.json()["detail"]) == (404, limit_words.NOTHING_THERE), path
+    assert visitor.at_once("count", ["fuse", TEXT, None]).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -288,6 +368,16 @@ def test_a_body_that_is_no_request_is_refused_in_words(page, body):
         assert "Traceback" not in answer.text
 
 
+def test_what_is_called_by_name_has_no_number_too(page, visitor, capfd, caplog):
+    asked = {"data": [], "fn_index": visitor.event("end"), "session_hash": "s"}
+    for path in ("call/a%0A2026%20CRITICAL%20forged", "call/nothing", "call/v2/nothing", "call/nothing/"):
+        answer = httpx.post(f"{page[1]}/gradio_api/{path}", json=asked)
+        assert (answer.status_code, answer.json()["detail"]) == (404, limit_words.NOTHING_THERE)
+    told = "".join(capfd.readouterr()) + caplog.text
+    assert "\n2026 CRITICAL forged" not in told
+    assert "Traceback" not in told
+
+
 @pytest.mark.parametrize("form", [{"files": (None, b"text")}, {"files": ("", b"text")}], ids=["a field", "no name"])
 def test_an_upload_that_is_no_file_is_refused_in_words(page, form):
     answer = httpx.post(f"{page[1]}/gradio_api/upload", files=form)
@@ -300,6 +390,55 @@ def test_half_characters_are_left_out_of_a_text(page, visitor):
     kind = {"Content-Type": "application/json"}
     httpx.post(f"{page[1]}/gradio_api/queue/join", content=json.dumps(asked).encode(), headers=kind)
     assert visitor.last()["text"] == "echo a"
+
+
+def test_what_a_visitor_sends_is_kept_as_no_widget(visitor):
+    update = {"__type__": "update", "value": MARK}
+    for sent in (
+        update, update | result("fuse"), result("fuse") | {"notes": [update]}, result("fuse") | {"more": 1},
+        result("fuse") | {"notes": 1}, result("fuse") | {"pieces": [["a"]]},
+    ):  # fmt: skip
+        for name, data in (("end", [sent]), ("begin_shorter", ["summarize", sent]), ("begin", [sent])):
+            answer = visitor.at_once(name, data)
+            assert answer.status_code == 422
+            assert MARK not in answer.text
+        visitor.join("shorten", ["summarize", sent, None, *SETTINGS])
+        assert refusal_of(visitor) == limit_words.NOT_UNDERSTOOD
+    shown = result("fuse", "A text.", progress={"done": 1, "of": 2, "says": "a", "stopped": "b"}, pieces=[["A", ""]])
+    assert visitor.at_once("end", [shown]).json()["data"][-1] == shown
+
+
+def test_files_are_looked_for_where_a_widget_sends_one_and_nowhere_else(visitor, monkeypatch):
+    looked = []
+    monkeypatch.setattr(processing_utils, "async_move_files_to_cache", lambda *about, **_: looked.append(about))
+    file = {"path": "/a", "meta": {"_type": "gradio.FileData"}}
+    for sent in ([file], {"a": [file]}, file | {"path": "/a" * 600}, file | {"orig_name": file}):
+        assert visitor.at_once("end", [sent]).status_code == 422
+        visitor.join("open_document", [sent])
+        assert refusal_of(visitor) == limit_words.NOT_UNDERSTOOD
+    assert not looked
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        7,
+        {"value": {"__type__": "update"}},
+        {"value": [MARK]},
+        {"value": "x" * 1_000},
+        {"path": f"/etc/{MARK}", "meta": {"_type": "gradio.FileData"}, "value": {}},
+    ],
+)
+def test_what_no_event_tells_of_itself_is_refused(visitor, told, capfd):
+    answer = visitor.at_once("selected_tab", [], event_data=told, trigger_id=1)
+    assert (answer.status_code, answer.json()["error"]) == (422, limit_words.NOT_UNDERSTOOD)
+    assert MARK not in "".join(capfd.readouterr())
+
+
+def test_what_an_event_tells_of_itself_is_taken(visitor):
+    told = {"value": "All heads", "index": 1, "component_id": 5}
+    assert visitor.at_once("selected_tab", [], event_data=told, trigger_id=1).status_code == 200
 
 
 # What is told of a visitor
@@ -318,6 +457,16 @@ def test_what_no_widget_can_take_is_neither_told_nor_logged(page, visitor, capfd
         answer = httpx.post(f"{page[1]}/gradio_api/run/predict", json=asked)
         assert answer.status_code == 422
         assert MARK not in answer.text
+    assert MARK not in "".join(capfd.readouterr()) + caplog.text
+
+
+def test_a_task_that_there_is_not_is_neither_told_nor_logged(capfd, caplog):
+    with serving(Engine(EngineSettings()), PageSettings()) as served:
+        for task in (MARK, {MARK: MARK}, [MARK]):
+            answer = Visitor(*served).at_once("count", [task, TEXT, None])
+            assert (answer.status_code, answer.json()["error"]) == (422, limit_words.NOT_UNDERSTOOD)
+            answer = Visitor(*served).at_once("choose_task", [task, None])
+            assert answer.status_code == 422
     assert MARK not in "".join(capfd.readouterr()) + caplog.text
 
 

@@ -29,7 +29,7 @@ NEEDS_NO_GPU = {
     "answer_settings", "card", "count_tokens", "encoders", "load", "load_defaults", "loading", "machine", "models",
     "loaded", "must_be_fetched", "read_ahead",
 }  # fmt: skip
-NOT_OF_A_PAGE = {"answer_many", "forget", "pair", "run_many"}
+NOT_OF_A_PAGE = {"answer_many", "doubting", "forget", "pair", "run_many"}
 
 
 class Spaces:
@@ -103,6 +103,7 @@ def test_of_all_that_an_engine_does_it_is_known_whether_it_needs_a_gpu():
 
 
 def test_the_whole_way_of_a_fusion_and_of_looking_back_at_it(spaces, engine):
+    engine.load("fuse")
     usual = list(Handlers(engine).generate("fuse", TEXT, None, "automatic", False, *EMPTY))
     *_, (shown, run) = borrowed = list(
         Handlers(borrowing(engine)).generate("fuse", TEXT, None, "automatic", False, *EMPTY)

@@ -6,10 +6,12 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
-from demo.serving import Server
+from demo.handlers import result
+from demo.serving.server import Server
 from demo.setting_fields import FIELDS
 
 SETTINGS = ["automatic", False, *[""] * len(FIELDS)]
@@ -39,10 +41,12 @@ class Visitor:
 
     def end(self) -> dict:
         """What the result shows at the end of a run that has shown nothing yet."""
-        running = {"running": True, "progress": None, "notes": [], "problem": "", "text": ""}
-        asked = {"fn_index": self.event("end"), "session_hash": self.session, "data": [running]}
-        answer = httpx.post(f"{self.address}/gradio_api/run/predict", json=asked)
-        return answer.json()["data"][-1]
+        return self.at_once("end", [result("fuse", running=True)]).json()["data"][-1]
+
+    def at_once(self, name: str, data: list, **more: Any) -> httpx.Response:
+        """An event that does not wait."""
+        asked = {"fn_index": self.event(name), "session_hash": self.session, "data": data, **more}
+        return httpx.post(f"{self.address}/gradio_api/run/predict", json=asked)
 
     def hears(self) -> Iterator[dict]:
         """The messages about what was joined, to the last."""

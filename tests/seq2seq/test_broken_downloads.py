@@ -16,9 +16,9 @@ import torch
 from huggingface_hub import constants, file_download
 
 from seq2seq.checkpoints import downloads
-from seq2seq.checkpoints.errors import CheckpointError, DamagedError, DiskFullError
+from seq2seq.checkpoints.errors import CheckpointError, DamagedError, DiskFullError, NotFiniteError
 from seq2seq.checkpoints.hub import find_file
-from seq2seq.engine import Engine, EngineSettings
+from seq2seq.engine import Engine, EngineSettings, local
 from seq2seq.engine.published import PUBLISHED
 from seq2seq.models.pretrained import PreTrainedModel
 from tests.fixtures.tokenizers.samples import train_sentencepiece
@@ -249,12 +249,54 @@ def test_a_damaged_file_is_downloaded_again_and_no_other(start, hub, cache, fold
     assert hub.sent == []
 
 
+def without_numbers(safetensors: bytes) -> bytes:
+    """A file of float32 whose head is whole, and all of whose numbers are NaN."""
+    start = 8 + int.from_bytes(safetensors[:8], "little")
+    return safetensors[:start] + b"\xff\xff\xff\x7f" * ((len(safetensors) - start) // 4)
+
+
+@pytest.mark.parametrize("name", [DISCOFUSE, BBC])
+def test_damage_that_shows_in_a_run_alone_is_told_and_downloaded_again_for_the_next(start, hub, cache, folders, name):
+    load(start(), name)
+    path = cached(cache, name, "model.safetensors")
+    path.write_bytes(without_numbers(path.read_bytes()))
+    hub.sent.clear()
+    engine = start()
+    with pytest.raises(NotFiniteError, match=name):
+        is_sound(engine, name, folders)
+    assert hub.sent == []
+    assert is_sound(engine, name, folders)
+    assert [file for *_, file in hub.sent] == ["model.safetensors"]
+
+
+def test_what_gives_no_numbers_on_the_hub_itself_is_checked_once(start, hub, monkeypatch):
+    files = hub.repositories[BBC][COMMIT]
+    files["model.safetensors"] = without_numbers(files["model.safetensors"])
+    checked, mended = [], local.is_mended
+    monkeypatch.setattr(local, "is_mended", lambda path: checked.append(path.name) or mended(path))
+    engine = start()
+    for _ in range(3):
+        with pytest.raises(NotFiniteError):
+            list(engine.run("summarize", TEXT, BBC))
+    assert checked == ["model.safetensors"]
+    assert [file for *_, file in hub.sent].count("model.safetensors") == 1
+
+
 def test_a_file_that_says_nothing_of_its_end_is_known_by_its_size(hub, cache):
     hub.repositories["owner/model"] = {"main": {"vocab.txt": b"a\nb\nc\n"}}
     path = find_file("owner/model", "vocab.txt")
     path.write_bytes(b"a\n")
     assert find_file("owner/model", "vocab.txt").read_bytes() == b"a\nb\nc\n"
     assert len(hub.sent) == 2
+
+
+def test_a_file_of_a_commit_that_says_nothing_of_its_end_is_known_by_its_size_too(hub, cache, monkeypatch):
+    hub.repositories["owner/model"] = {COMMIT: {"vocab.txt": b"a\nb\nc\n"}}
+    path = find_file("owner/model", "vocab.txt", revision=COMMIT)
+    path.write_bytes(b"a\n")
+    assert find_file("owner/model", "vocab.txt", revision=COMMIT).read_bytes() == b"a\nb\nc\n"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert find_file("owner/model", "vocab.txt", revision=COMMIT) == path
 
 
 def test_the_same_file_of_two_revisions_is_checked_for_both(hub, cache):

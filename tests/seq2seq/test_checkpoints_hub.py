@@ -1,11 +1,16 @@
 """A checkpoint's files: in a folder, or on a Hub that a small server plays as huggingface.co behaves."""
 
+import shutil
+
+import httpx
 import pytest
 from huggingface_hub import constants
+from huggingface_hub.errors import LocalEntryNotFoundError
 
+from seq2seq import checkpoints
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.checkpoints.hub import find_file, read_json
-from tests.hub import Hub, connected
+from tests.hub import Handler, Hub, connected
 
 
 def test_a_folder_is_searched_before_the_hub(tmp_path):
@@ -78,3 +83,45 @@ def test_offline_mode_is_respected(hub, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(CheckpointError, match="offline mode"):
         find_file("owner/model", "config.json", cache_dir=hub)
+
+
+def test_a_cache_that_has_lost_what_every_checkpoint_has_is_not_taken_for_the_hub(hub):
+    find_file("owner/model", "config.json", cache_dir=hub).unlink()
+    assert next(hub.glob("*/snapshots/*")).is_dir()
+    for filename in ("config.json", "vocab.txt"):
+        with pytest.raises(CheckpointError, match=r"not in the local cache.*offline mode.*Connect once"):
+            find_file("owner/model", filename, cache_dir=hub, local_files_only=True)
+
+
+def test_a_file_where_the_cache_should_have_a_folder_is_told(hub):
+    find_file("owner/model", "config.json", cache_dir=hub)
+    snapshots = next(hub.glob("*/snapshots"))
+    shutil.rmtree(snapshots)
+    snapshots.write_bytes(b"")
+    for local in (True, False):
+        with pytest.raises(CheckpointError, match=r"config\.json of 'owner/model'"):
+            find_file("owner/model", "config.json", cache_dir=hub, local_files_only=local)
+
+
+def test_a_hub_that_answers_and_does_not_say_of_which_commit_is_not_taken_for_none(hub, monkeypatch):
+    send_header = Handler.send_header
+
+    def send_another(self: Handler, name: str, value: str) -> None:
+        if name != "X-Repo-Commit":
+            send_header(self, name, value)
+
+    monkeypatch.setattr(Handler, "send_header", send_another)
+    with pytest.raises(CheckpointError, match="could not be fetched from the Hub .*[Cc]ommit") as told:
+        find_file("owner/model", "config.json", cache_dir=hub)
+    assert "offline" not in str(told.value)
+
+
+def test_a_host_that_does_not_answer_is_named(tmp_path, monkeypatch):
+    cause = httpx.ConnectError("refused", request=httpx.Request("HEAD", "http://elsewhere.example/file"))
+
+    def asked(*_, **__):
+        raise LocalEntryNotFoundError("not found") from cause
+
+    monkeypatch.setattr(checkpoints.hub, "fetched", asked)
+    with pytest.raises(CheckpointError, match=r"no connection to elsewhere\.example: refused"):
+        find_file("owner/model", "config.json", cache_dir=tmp_path)

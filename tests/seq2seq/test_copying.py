@@ -20,7 +20,7 @@ def writer(engine):
 
 @pytest.fixture(scope="module")
 def lexicon(writer):
-    return Lexicon(Pieces(writer.tokenizer), english())
+    return Lexicon(Pieces(writer.tokenizer, len(writer.tokenizer)), english())
 
 
 def may_write(lexicon, writer, source, output):

@@ -3,6 +3,9 @@
 import json
 import os
 import platform
+import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -235,3 +238,24 @@ def test_a_model_larger_than_all_memory_is_told_and_another_works(models):
         engine.load(task[large], large)
     assert engine.loaded == {}
     assert engine.load(task[small], small)
+
+
+UNREADABLE = Path("/proc/self/mem")  # to open it is allowed; to read its first byte is an error of the device
+
+
+@pytest.mark.skipif(not UNREADABLE.exists(), reason="this system has no file that cannot be read")
+@pytest.mark.parametrize("filename", ["config.json", "model.safetensors", "spiece.model"])
+def test_one_file_that_cannot_be_read_is_named_and_keeps_no_other_model_from_working(models, tmp_path, filename):
+    for name in ("good", "other"):
+        shutil.copytree(models / "taught", tmp_path / name)
+    weights = [path for path in (tmp_path / "other").glob("model*") if path.suffix == ".safetensors"]
+    (path,) = weights if filename == "model.safetensors" else [tmp_path / "other" / filename]
+    path.unlink()
+    path.symlink_to(UNREADABLE)
+    engine = Engine(EngineSettings(models=tmp_path, device="cpu"))
+    assert all(card.num_bytes is not None or card.name == "other" for card in engine.encoders())
+    assert all(card.num_parameters is not None or card.name == "other" for card in engine.encoders())
+    assert "good" in [card.name for card in engine.models("fuse")]
+    engine.load("fuse", "good")
+    with pytest.raises(CheckpointError, match=rf"{re.escape(str(path))} cannot be read \(.*may read it"):
+        engine.load("fuse", str(tmp_path / "other"))

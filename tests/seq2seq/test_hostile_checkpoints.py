@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 import resource
+import shutil
 import struct
 import subprocess
 import sys
@@ -13,13 +15,16 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.checkpoints.files import read_tensors
 from seq2seq.config import read_config
 from seq2seq.engine import Engine, EngineSettings
+from seq2seq.tasks import GenerationSettings
 from seq2seq.tokenizers import load_tokenizer
 
+ROOT = Path(__file__).parents[2]
 SMALL = {
     "model_type": "bert-generation",
     "vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
@@ -84,7 +89,7 @@ def test_a_packed_bin_is_not_unpacked(tmp_path):
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
     run = [sys.executable, "-c", script, str(path)]
-    told = subprocess.run(run, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]).stdout
+    told = subprocess.run(run, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert int(told) < 60_000  # kB
 
 
@@ -98,16 +103,58 @@ def test_a_packed_bin_is_not_unpacked(tmp_path):
     ],
     ids=str,
 )  # fmt: skip
-def test_a_configuration_of_a_giant_or_of_nonsense_is_refused_at_once(tmp_path, changes):
-    """Nothing of a model is made before its size is known to be that of its files."""
-    folder = tmp_path / "odd"
-    folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(SMALL | changes))
-    safetensors_file(folder / "model.safetensors", json.dumps({"a": tensor(0, 8)}).encode(), bytes(8))
+@pytest.mark.parametrize("half", ["encoder", "decoder"])
+def test_a_configuration_of_a_giant_or_of_nonsense_is_refused_at_once(tmp_path, half, changes):
+    """Nothing of a model takes memory before its size is known to be that of its files."""
+    decoder = SMALL | {"is_decoder": True, "add_cross_attention": True}
+    pair = {"model_type": "encoder-decoder", "encoder": SMALL, "decoder": decoder}
+    folder = checkpoint(tmp_path / "odd", pair | {half: pair[half] | changes})
     began = time.monotonic()
     with pytest.raises(CheckpointError):
-        Engine(EngineSettings(models=tmp_path, device="cpu")).load("fuse", str(folder))
+        Engine(EngineSettings(models=tmp_path / "none", device="cpu")).load("fuse", str(folder))
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("changes", [{"encoder_layers": 10**9}, {"decoder_layers": "8"}, {"vocab_size": -1}], ids=str)
+def test_a_bigbird_pegasus_of_nonsense_is_refused_at_once(tmp_path, changes):
+    folder = checkpoint(tmp_path / "odd", {"model_type": "bigbird_pegasus"} | changes)
+    with pytest.raises(CheckpointError):
+        Engine(EngineSettings(models=tmp_path / "none", device="cpu")).load("summarize", str(folder))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"encoder": []}, {"architectures": 5}, {"architectures": [[]]}, {"task_specific_params": ["fuse"]},
+        {"decoder": SMALL | {"pad_token_id": 99}}, {"decoder": SMALL | {"layer_norm_eps": None}},
+        {"task_specific_params": {"fuse": {"rules": ["zzz"], "prefix": 5}}}, {"decoder_start_token_id": []},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_odd_checkpoint_keeps_none_of_the_others_from_working(tmp_path, changes):
+    models = Path(__file__).parents[2] / "assets" / "models"
+    (tmp_path / "good").symlink_to(models / "gloss-fusion")
+    pair = {"model_type": "encoder-decoder", "encoder": SMALL, "decoder": SMALL}
+    checkpoint(tmp_path / "odd", pair | changes)
+    engine = Engine(EngineSettings(models=tmp_path, device="cpu"))
+    assert "good" in [card.name for card in engine.encoders()]
+    with pytest.raises(CheckpointError):
+        engine.load("fuse", "odd" if "odd" in [card.name for card in engine.encoders()] else str(tmp_path / "odd"))
+
+
+def checkpoint(folder: Path, config: dict) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config))
+    return safetensors_file(folder / "model.safetensors", json.dumps({"a": tensor(0, 8)}).encode(), bytes(8)).parent
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/etc/passwd"])
+def test_a_tokenizer_opens_no_file_that_its_checkpoint_names(tmp_path, path):
+    shutil.copy(Path(__file__).parents[2] / "assets/models/gloss-fusion/spiece.model", tmp_path / "spiece.model")
+    (tmp_path / "config.json").write_text(json.dumps(SMALL))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"sp_model_kwargs": {"model_file": path}}))
+    with pytest.raises(CheckpointError, match=r"sp_model_kwargs .* holds model_file"):
+        load_tokenizer(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -135,3 +182,210 @@ def test_a_vocabulary_that_is_none_is_refused(tmp_path, content):
     (tmp_path / "spiece.model").write_bytes(content)
     with pytest.raises(CheckpointError):
         load_tokenizer(tmp_path)
+
+
+@pytest.fixture
+def taught(models, tmp_path) -> Path:
+    return Path(shutil.copytree(models / "taught", tmp_path / "taught"))
+
+
+def with_settings(folder: Path, **settings) -> Path:
+    usual = {"decoder_start_token_id": 2, "eos_token_id": 1, "pad_token_id": 0, "max_length": 12}
+    (folder / "generation_config.json").write_text(json.dumps(usual | settings))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"num_beams": 20_000}, "num_beams must be from 1 to 16; it is 20000"),
+        ({"num_beams": 0}, "num_beams must be a whole number"),
+        ({"num_beams": "4"}, "num_beams must be a whole number"),
+        ({"num_beams": 3, "length_penalty": 1e308}, "length_penalty must be from -5 to 5; it is 1e"),
+        ({"do_sample": True, "temperature": 1e-300}, "temperature must be from 0.05 to 5; it is 1e-300"),
+        ({"repetition_penalty": 1e300}, "repetition_penalty must be from 0.5 to 5; it is 1e"),
+        ({"decoder_start_token_id": 10**6}, r"decoder_start_token_id must be from 0 to \d+; it is 1000000"),
+        ({"decoder_start_token_id": -1}, r"decoder_start_token_id must be from 0 to \d+; it is -1"),
+        ({"decoder_start_token_id": None, "bos_token_id": 10**6}, r"bos_token_id must be from 0 to \d+; it is 1000000"),
+        ({"forced_bos_token_id": 10**6}, r"forced_bos_token_id must be from 0 to \d+; it is 1000000"),
+        ({"forced_eos_token_id": [1, 10**6]}, r"forced_eos_token_id must be from 0 to \d+; it is 1000000"),
+        ({"eos_token_id": 10**6}, r"eos_token_id must be from 0 to \d+; it is 1000000"),
+        ({"pad_token_id": 10**6}, r"pad_token_id must be from 0 to \d+; it is 1000000"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_that_no_run_can_keep_are_refused_when_the_checkpoint_is_loaded(taught, settings, told):
+    engine = Engine(EngineSettings(models=taught.parent, device="cpu"))
+    with_settings(taught, **settings)
+    with pytest.raises(
+        CheckpointError, match=rf"^generation_config\.json of taught: {told}.*Correct it, or choose another"
+    ):
+        engine.load("fuse", "taught")
+
+
+def test_the_file_that_a_setting_is_from_is_named(taught):
+    config = json.loads((taught / "config.json").read_text())
+    config["task_specific_params"]["split"] |= {"num_beams": 17}
+    (taught / "config.json").write_text(json.dumps(config))
+    with pytest.raises(
+        CheckpointError, match=r'config\.json \(task_specific_params\["split"\]\) of taught: num_beams must'
+    ):
+        Engine(EngineSettings(models=taught.parent, device="cpu")).load("fuse", "taught")
+    config["task_specific_params"]["split"]["num_beams"] = 16
+    (taught / "config.json").write_text(json.dumps(config | {"length_penalty": 6}))
+    with pytest.raises(CheckpointError, match=r"^config\.json of taught: length_penalty must be from -5 to 5; it is 6"):
+        Engine(EngineSettings(models=taught.parent, device="cpu")).load("fuse", "taught")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"num_beams": 3, "eos_token_id": [1] * 2000},  # more ends than there are continuations
+        {"do_sample": True, "num_return_sequences": 100_000, "output_scores": True, "return_dict_in_generate": True},
+    ],
+    ids=lambda settings: ", ".join(settings),
+)
+def test_settings_that_a_text_has_no_use_for_do_no_harm(taught, settings):
+    with_settings(taught, **settings)
+    engine = Engine(EngineSettings(models=taught.parent, device="cpu"))
+    *_, last = engine.run("fuse", "Rain fell all night.", "taught")
+    assert last.finished
+    [output] = engine.run_many("fuse", ["Rain fell all night."], "taught")
+    assert isinstance(output, str)
+
+
+def test_a_program_may_ask_for_more_than_a_checkpoint(taught):
+    engine = Engine(EngineSettings(models=taught.parent, device="cpu"))
+    *_, last = engine.run("fuse", "Rain fell.", "taught", GenerationSettings(num_beams=100, max_new_tokens=3))
+    assert last.finished
+
+
+@pytest.mark.parametrize("names_from_source", [False, True])
+def test_a_model_with_more_ids_than_its_tokenizer_writes_the_others_as_nothing(taught, names_from_source):
+    """Embeddings are often padded; these are all alike, so that any id may be written."""
+    config = json.loads((taught / "config.json").read_text())
+    tensors = load_file(taught / "model.safetensors")
+    for half in ("encoder", "decoder"):
+        config[half]["vocab_size"] += 8
+    for task in config["task_specific_params"].values():
+        task["names_from_source"] = names_from_source
+    vocabulary = len(load_tokenizer(taught))
+    for name, value in tensors.items():
+        if value.dim() and value.shape[0] == vocabulary:
+            tensors[name] = torch.cat((value, 40 * value[5:6].expand(8, *value.shape[1:]))).clone()
+    (taught / "config.json").write_text(json.dumps(config))
+    save_file(tensors, taught / "model.safetensors")
+    engine = Engine(EngineSettings(models=taught.parent, device="cpu", dtype="float32"))
+    seen = set()
+    for seed in range(5):
+        settings = GenerationSettings(do_sample=True, top_k=0, seed=seed)
+        *_, last = engine.run("fuse", "Rain fell all night.", "taught", settings)
+        seen |= set(last.target_ids)
+        told = last.written("fuse", "taught")
+        assert engine.written_text(told) == last.text
+        assert len(engine.choices(told)) == len(last.target_ids)
+        engine.beam_tree(told)
+    assert max(seen) >= vocabulary
+
+
+def zipped(path: Path, pickled: bytes, **records: bytes) -> Path:
+    with ZipFile(path, "w") as archive:
+        for name, content in {"data.pkl": pickled, "version": b"3", **records}.items():
+            archive.writestr(f"archive/{name}", content)
+    return path
+
+
+def in_the_old_format(path: Path, pickled: bytes) -> Path:
+    before = (pickle.dumps(each, protocol=2) for each in (0x1950A86A20F9469CFC6C, 1001, {}))
+    path.write_bytes(b"".join((*before, pickled, pickle.dumps([], protocol=2))))
+    return path
+
+
+class Zeros:
+    def __init__(self, *asked_of: object):
+        self.asked_of = asked_of
+
+    def __reduce__(self):
+        return self.asked_of
+
+
+def nested(depth: int) -> bytes:
+    """A dictionary by a key that is two of a tuple, which is two of a tuple, and so on."""
+    doubled = b"".join(b"q%ch%c\x86" % (at, at) for at in range(depth))
+    return b"\x80\x02})" + doubled + b"K\x01s."
+
+
+BOMBS = {
+    "bytes": pickle.dumps({"a": Zeros(bytearray, (3_000_000_000,))}, protocol=2),
+    "a tensor": pickle.dumps({"a": Zeros(torch.Tensor, (750_000_000,))}, protocol=2),
+    "a key": nested(60),
+    "many objects": b"\x80\x02" + b"}" * 50_000_000,
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize("written", [zipped, in_the_old_format])
+def test_a_pickle_that_asks_for_more_than_weights_gets_neither_memory_nor_time(tmp_path, bomb, written):
+    path = written(tmp_path / "pytorch_model.bin", BOMBS[bomb])
+    taken, seconds = cost_of_reading(path)
+    assert taken < 400_000  # kB
+    assert seconds < 30
+
+
+def cost_of_reading(path: Path) -> tuple[int, float]:
+    """The peak of memory beyond that at the start, and the seconds, of a process that is refused."""
+    script = (
+        "import resource, sys, time\nfrom pathlib import Path\nfrom seq2seq.checkpoints.errors import CheckpointError\n"
+        "from seq2seq.checkpoints.files import read_tensors\n"
+        "before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()\n"
+        "try:\n    read_tensors(Path(sys.argv[1]))\nexcept CheckpointError:\n"
+        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, time.monotonic() - began)\n"
+    )
+    run = [sys.executable, "-c", script, str(path)]
+    told = subprocess.run(run, capture_output=True, text=True, check=True, cwd=ROOT, timeout=60).stdout
+    taken, seconds = told.split()
+    return int(taken), float(seconds)
+
+
+@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda stored: stored[:1].expand(1000, 4),
+        lambda stored: stored.as_strided((8, 4), (1, 1)),
+    ],
+    ids=["a row as many", "overlapping rows"],
+)
+def test_a_tensor_that_shows_more_than_is_stored_is_refused(tmp_path, old, shown):
+    path = tmp_path / "pytorch_model.bin"
+    torch.save({"a": shown(torch.ones(3, 4))}, path, _use_new_zipfile_serialization=not old)
+    with pytest.raises(CheckpointError, match="shows more than is stored"):
+        read_tensors(path)
+
+
+def test_a_storage_that_would_grow_to_what_a_tensor_shows_is_refused(tmp_path):
+    path = tmp_path / "pytorch_model.bin"
+    torch.save({"a": torch.ones(60_001)}, path, _use_new_zipfile_serialization=False)
+    shape, giant = (b"M" + struct.pack("<H", 60_001) + b"\x85", b"J" + struct.pack("<i", 750_000_000) + b"\x85")
+    path.write_bytes(path.read_bytes().replace(shape, giant))
+    with pytest.raises(CheckpointError, match="wrong byte size"):
+        read_tensors(path)
+
+
+def test_the_memory_of_a_model_is_counted_however_small_its_files(models, tmp_path):
+    """All its tensors may share what is stored, and some may be missing."""
+    folder = tmp_path / "shared"
+    shutil.copytree(models / "plain", folder)
+    tensors = {name: each for file in folder.glob("*.safetensors") for name, each in read_tensors(file).items()}
+    stored = torch.zeros(max(each.numel() for each in tensors.values()))
+    for file in folder.glob("model*"):
+        file.unlink()
+    shared = {name: stored[: each.numel()].view(each.shape) for name, each in tensors.items()}
+    torch.save(shared, folder / "pytorch_model.bin")
+    engine = Engine(EngineSettings(models=tmp_path, device="cpu", dtype="float32"))
+    model = engine.load("fuse", "shared").model
+    assert engine.loaded == {"shared": 4 * model.num_parameters()}
+    assert engine.loaded["shared"] > 2 * (folder / "pytorch_model.bin").stat().st_size
+    strict = Engine(EngineSettings(models=tmp_path, device="cpu", dtype="float32", memory=1e-5))
+    with pytest.raises(CheckpointError, match="GLOSS_MEMORY"):
+        strict.load("fuse", "shared")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ import torch
 
 from seq2seq.engine import Engine, EngineSettings, batching
 from seq2seq.engine.batching import Asked, Batcher
+from seq2seq.models.generating import CachedDecoding
 from seq2seq.tasks import Generated, GenerationSettings, InputError
 from seq2seq.tasks.turns import TOO_MUCH, Turns
 from tests.seq2seq.test_batching import TEXTS, at_once, written
@@ -151,6 +153,20 @@ def test_the_one_that_is_too_large_fails_and_the_others_go_on(engine, steps, mon
         assert {1, 2} <= {len(step) for step in steps}  # each alone where they failed together, then the two that go on
         assert large() is None
     assert written(engine, TEXTS[2], min_new_tokens=12) == alone[2]
+
+
+def test_memory_that_runs_out_between_two_steps_is_told_as_in_one(engine, monkeypatch):
+    alone = written(engine, TEXTS[0], num_beams=4)
+
+    def short_of_memory(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CachedDecoding, "reorder", short_of_memory)
+        with pytest.raises(InputError, match=re.escape(TOO_MUCH)):
+            written(engine, TEXTS[0], num_beams=4)
+    assert engine.turns.are_free
+    assert written(engine, TEXTS[0], num_beams=4) == alone
 
 
 def test_what_a_step_had_computed_is_let_go_before_each_takes_it_alone(engine, monkeypatch):

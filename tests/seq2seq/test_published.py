@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from huggingface_hub import constants, file_download
+from huggingface_hub.utils import _http
 from safetensors.torch import save_file
 from sentencepiece import SentencePieceProcessor
 from torch import Tensor
@@ -32,7 +34,7 @@ from seq2seq.tasks.prompts import Prompt, prepared
 from seq2seq.tasks.source import read_source
 from seq2seq.tokenizers import BertGenerationTokenizer
 from tests.fixtures.tokenizers.samples import train_sentencepiece
-from tests.hub import Hub, connected
+from tests.hub import Handler, Hub, connected
 
 DISCOFUSE, WIKISPLIT, GIGAWORD = (
     f"google/roberta2roberta_L-24_{name}" for name in ("discofuse", "wikisplit", "gigaword")
@@ -337,7 +339,7 @@ def test_what_was_fetched_once_is_there_without_the_network(engine, hub, tmp_pat
     engine.load("summarize", GIGAWORD)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     again = Engine(EngineSettings(models=tmp_path / "none", published="all", device="cpu", dtype="float32"))
-    assert list(again.loading("fuse")) == []
+    assert not any(each.total for each in again.loading("fuse"))
     assert same(again.load("fuse").model, engine.load("fuse").model)
     assert same(again.load("summarize", GIGAWORD).model, engine.load("summarize", GIGAWORD).model)
     with pytest.raises(CheckpointError, match="not in the local cache.*Connect once"):
@@ -356,6 +358,23 @@ def test_one_that_is_refused_breaks_no_other_and_is_asked_for_again(engine, hub,
     *_, split = engine.run("split", TEXT)
     assert split.finished
     del hub.refused[DISCOFUSE]
+    *_, fused = engine.run("fuse", TEXT)
+    assert fused.finished
+
+
+@pytest.mark.parametrize("status", [403, 503])
+@pytest.mark.parametrize("file", ["generation_config.json", "model.safetensors"])
+def test_a_file_that_the_hub_does_not_send_just_now_is_not_taken_for_one_that_it_lacks(
+    engine, hub, monkeypatch, status, file
+):
+    """Or a model would write by other settings than its own, or be loaded from another file, and nobody be told."""
+    monkeypatch.setattr(_http.time, "sleep", lambda _: None)
+    hub.failing[file] = status
+    with pytest.raises(
+        CheckpointError, match=rf"{re.escape(file)} of .*could not be fetched from the Hub \(.*{status}"
+    ):
+        engine.load("fuse")
+    hub.failing.clear()
     *_, fused = engine.run("fuse", TEXT)
     assert fused.finished
 
@@ -396,7 +415,7 @@ def test_whoever_waits_is_told_how_much_is_there(engine, hub, monkeypatch):
     assert done == sorted(done)
     size = len(hub.repositories[DISCOFUSE]["refs/pr/1"]["model.safetensors"])
     assert done[-1] >= size
-    assert {each.total for each in snapshots} == {PUBLISHED[DISCOFUSE].num_bytes}
+    assert {each.total for each in snapshots} == {0, PUBLISHED[DISCOFUSE].num_bytes}
     assert list(engine.loading("fuse")) == []
 
 
@@ -431,3 +450,33 @@ def test_spans_of_what_two_characters_stand_for(spiece):
     quotes = [token for token in source.tokens if token.text == '"']
     assert {(token.start, token.end) for token in quotes} == {(8, 9), (11, 12)}
     assert source.tokens[-1].text == "."
+
+
+class MovingHub(Hub):
+    """Its main can be at another commit."""
+
+    at = "a" * 40
+
+    def commit(self, repository: str, revision: str) -> str:
+        return self.at if revision == "main" else super().commit(repository, revision)
+
+
+@pytest.mark.parametrize("when", ["HEAD", "GET"])
+def test_all_files_of_a_load_are_of_one_commit_though_main_moves(checkpoints, tmp_path, monkeypatch, when):
+    hub, cache = MovingHub(), tmp_path / "cache"
+    for revision in ("main", "a" * 40, "b" * 40):
+        hub.add(GIGAWORD, checkpoints[GIGAWORD][0], revision)
+    send = Handler.send
+
+    def send_and_move(handler: Handler, *file: str) -> None:
+        send(handler, *file)
+        if handler.command == when:
+            hub.at = "b" * 40
+
+    monkeypatch.setattr(Handler, "send", send_and_move)
+    with connected(hub, cache):
+        engine = Engine(EngineSettings(models=tmp_path / "none", published="all", device="cpu", dtype="float32"))
+        engine.load("summarize", GIGAWORD)
+    files = list(cache.glob("models--*/snapshots/*/*"))
+    assert {"config.json", "pytorch_model.bin", "spiece.model"} <= {path.name for path in files}
+    assert len({path.parent.name for path in files}) == 1

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seq2seq.tasks.patience import waiting
 from seq2seq.tasks.sections import HEADING, joined, pieces_of, sections
 
 PROMPT = 2  # words that are always there
@@ -135,3 +136,31 @@ def test_odd_texts_take_no_longer(text):
 
 def test_outputs_are_joined_as_paragraphs_and_empty_ones_left_out():
     assert joined(["One.", "", "Two."]) == "One.\n\nTwo."
+
+
+def test_what_a_text_says_again_and_again_is_counted_once():
+    counted = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return count_words(text)
+
+    parts = sections("Ada wrote notes. " * 10_000, 1000, count)
+    assert "".join(parts) == "Ada wrote notes. " * 10_000
+    assert len(counted) < 100
+
+
+def test_who_waits_no_longer_has_no_more_sentences_counted():
+    counted = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return count_words(text)
+
+    def give_up() -> None:
+        if len(counted) > 20:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError), waiting(give_up):
+        sections(" ".join(map(sentence, range(1, 1000))), 100, count)
+    assert len(counted) < 30

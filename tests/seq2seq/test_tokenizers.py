@@ -302,10 +302,13 @@ def test_spaces_before_punctuation_go_if_asked(words):
     assert words.decode(ids, clean_up_tokenization_spaces=True) == "don't's"
 
 
-@pytest.mark.parametrize("token_id", [-100, 10**6])
-def test_an_id_outside_the_vocabulary_is_an_error(pieces, token_id):
-    with pytest.raises(ValueError, match=str(token_id)):
-        pieces.decode([1, token_id])
+def test_an_id_that_no_token_has_stands_for_no_text_and_a_negative_one_is_an_error(pieces, words):
+    for tokenizer in (pieces, words):
+        ids = tokenizer("The quick brown fox", add_special_tokens=False).input_ids
+        assert tokenizer.decode([*ids[:1], 10**6, *ids[1:]]) == tokenizer.decode(ids)
+        assert tokenizer.convert_ids_to_tokens([10**6]) == [None]
+        with pytest.raises(ValueError, match="-100"):
+            tokenizer.decode([1, -100])
 
 
 # Files

@@ -14,12 +14,15 @@ import gradio as gr
 import httpx
 
 from demo import wording
+from demo.serving.logs import log_nothing_of_assistants
 
 NOT_INSTALLED = 'GLOSS_MCP asks for tools, which this installation cannot offer. Try: pip install "gradio[mcp]"'
 MESSAGES = "/gradio_api/mcp"  # where they are posted, or below
 ON_BEHALF = "x-gloss-on-behalf-of"  # header of what a tool asks of this server: the door's secret, and who called
 PASSED_ON = (ON_BEHALF, "x-ip-token")  # the second is by whose account a Space borrows a GPU
 API = "/gradio_api/call"
+OFFERED = ("PingRequest", "ListToolsRequest", "CallToolRequest")  # of the protocol's requests
+LONGEST_TOKEN = 128  # characters
 
 
 class NotDone(Exception):
@@ -28,6 +31,7 @@ class NotDone(Exception):
 
 def answer_calls(page: gr.Blocks) -> None:
     """In Gradio's place, which asks from a few threads that wait for each other: many calls would wait for ever."""
+    log_nothing_of_assistants()
     offered = page.mcp_server_obj
     server = offered.mcp_server
 
@@ -41,7 +45,7 @@ def answer_calls(page: gr.Blocks) -> None:
             raise NotDone(wording.no_such_parameter(min(unknown), sorted(known)))
         context = server.request_context
         headers = {each: context.request.headers[each] for each in PASSED_ON if each in context.request.headers}
-        token = context.meta and context.meta.progressToken
+        token = progress_token(context.meta)
         last, count = None, 0
         async for result in results(page.local_url, endpoint, arguments, headers):
             last, count = result, count + 1
@@ -49,6 +53,17 @@ def answer_calls(page: gr.Blocks) -> None:
                 await context.session.send_progress_notification(token, count, related_request_id=context.request_id)
         text = last if isinstance(last, str) else json.dumps(last, ensure_ascii=False)
         return [offered.types.TextContent(type="text", text=text)]
+
+    # Gradio's prompts and resources would ask its last endpoint from a few threads, on nobody's behalf.
+    server.request_handlers = {
+        kind: asked for kind, asked in server.request_handlers.items() if kind.__name__ in OFFERED
+    }
+
+
+def progress_token(about: Any) -> str | int | None:
+    """By what a call's progress is to be told, if at all: it is said again with each word that is written."""
+    token = about and about.progressToken
+    return None if isinstance(token, str) and len(token) > LONGEST_TOKEN else token
 
 
 async def results(

@@ -11,6 +11,7 @@ from demo.calls import Call, current
 from demo.limit_words import too_long
 from seq2seq.engine import Engine
 from seq2seq.tasks import Generated, InputError
+from seq2seq.tasks.patience import waiting
 from seq2seq.tasks.results import Reading
 from seq2seq.trace import Answer, BlockMass
 
@@ -34,7 +35,8 @@ class TimedEngine:
             return work(*args, **kwargs)
         call.check()
         call.model = asked_model(work, *args, **kwargs) or call.model
-        done = work(*args, **kwargs)
+        with waiting(call.check):
+            done = work(*args, **kwargs)
         return in_time(done, call) if isinstance(done, Iterator) else done
 
 
@@ -45,9 +47,14 @@ def asked_model(work: Callable, *args, **kwargs) -> str | None:
 
 
 def in_time(snapshots: Iterator, call: Call) -> Iterator:
-    """The same snapshots, until the call has had its time."""
+    """The same snapshots, until the call has had its time; it has it while one is being made, too."""
+    over = object()
     try:
-        for snapshot in snapshots:
+        while True:
+            with waiting(call.check):
+                snapshot = next(snapshots, over)
+            if snapshot is over:
+                return
             note(snapshot, call)
             yield snapshot
             if not is_last(snapshot):

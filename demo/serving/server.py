@@ -6,39 +6,53 @@ the server is about to stop, and `/metrics`, where the host wants it, in Prometh
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Event, Thread
 from typing import Any
 
+from gradio.utils import get_upload_folder
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from uvicorn.config import HTTP_PROTOCOLS
 
 from demo.calls import Call, Calls
-from demo.door import Door, Refusal
-from demo.early_cancel import EarlyCancel
-from demo.following import follow
-from demo.gate import Gate
 from demo.layout import build
-from demo.logs import log_as_json, log_call, log_in_words
-from demo.metrics import Metrics
-from demo.sessions import Sessions, Streams
+from demo.refusals import Refusal
+from demo.serving.door import Door
+from demo.serving.early_cancel import EarlyCancel
+from demo.serving.failures import Failures
+from demo.serving.following import follow
+from demo.serving.gate import Gate
+from demo.serving.logs import log_as_json, log_call, log_in_words
+from demo.serving.metrics import Metrics
+from demo.serving.pages import Pages
+from demo.serving.places import Places
+from demo.serving.sessions import Sessions, Streams
+from demo.serving.timed_engine import TimedEngine
+from demo.serving.tools import NOT_INSTALLED, answer_calls
+from demo.serving.uploads import Uploads
 from demo.settings import PageSettings
 from demo.theme import launch_options
-from demo.timed_engine import TimedEngine
-from demo.tools import NOT_INSTALLED, answer_calls
 from seq2seq.engine import Engine
 
 NO_STATISTICS = {  # of Gradio's own, which are for its monitoring page: on all events, made anew at the end of each
     "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9),
     "GRADIO_ANALYTICS_MAX_EVENTS": "1",
 }
+PORT = "GRADIO_SERVER_PORT"
 LAST_STEP_SECONDS = 5  # that a run which has to end may need for the step under way, and its page to be told
+LEAVING_SECONDS = 1  # for both, at the keyboard
 TELLING_SECONDS = 2  # in which whoever listens is told; a page that was closed never is
 
 
@@ -53,13 +67,15 @@ class Server:
         self.is_loaded = Event()
         self.is_stopped = Event()
         os.environ.update(NO_STATISTICS | os.environ)
+        refuse_to_write_nowhere(Path(get_upload_folder()))
         self.demo = build(TimedEngine(engine, settings.max_characters))
         follow(self.demo, self.calls)
         self.demo.queue(
-            max_size=settings.max_waiting,
+            max_size=None,  # see Places
             default_concurrency_limit=settings.concurrency,
             api_open=False,  # or programs could run a model past the queue
         )
+        self.places = Places(self.demo._queue, settings.max_waiting)
         self.early_cancel = EarlyCancel(self.demo._queue)
 
     def serve(self) -> None:
@@ -71,33 +87,57 @@ class Server:
         try:
             self.is_stopped.wait()
             self.finish()
-        except KeyboardInterrupt:  # at the keyboard, at once
-            pass
+        except KeyboardInterrupt:
+            self.leave()
         self.demo.close()
+        self.close_node()
+
+    def leave(self) -> None:
+        """At the keyboard, in a moment, or pressed again, at once: threads and open streams are not waited for."""
+        signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+        self.is_stopped.set()
+        self.calls.end_all()
+        wait_while(lambda: self.is_busy() or self.has_news(), LEAVING_SECONDS)
+        self.close_node()
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
+
+    def close_node(self) -> None:
         if self.demo.node_process:
             self.demo.node_process.terminate()
 
     def launch(self, **options) -> str:
         """Serve from a thread of its own; the page's address.
 
-        Raises: SystemExit where tools are to be offered, and what that needs is not installed.
+        Raises: SystemExit where the port that the host has named is taken; where tools are to be offered, and what
+        that needs is not installed.
         """
         os.environ["FORWARDED_ALLOW_IPS"] = self.settings.trusted_proxies  # for uvicorn, which Gradio starts
+        HTTP_PROTOCOLS["auto"] = HTTP_PROTOCOLS["h11"]  # it would else take headers without end
         routes = [Route("/healthz", self.health), Route("/readyz", self.readiness)]
         if self.metrics:
             routes.append(Route("/metrics", self.measurements))
-        door = Middleware(Door, self.demo, self.settings, lambda: not self.is_stopped.is_set(), self.tell_refusal)
-        gate = Middleware(Gate, self.demo, self.early_cancel, self.settings.max_file_bytes)
-        streams = Middleware(Streams, self.demo)
-        _, address, _ = self.demo.launch(
-            prevent_thread_lock=True,
-            max_file_size=self.settings.max_file_bytes,
-            app_kwargs={"routes": routes, "middleware": [door, gate, streams]},
-            mcp_server=self.settings.mcp or None,  # or as Gradio's own variable says
-            _frontend=False,  # only leaves out a check that the page comes within 3 s, which slow machines fail
-            **launch_options(),
-            **options,
+        door = Middleware(
+            Door, self.demo, self.settings, self.places, lambda: not self.is_stopped.is_set(), self.tell_refusal
         )
+        gate = Middleware(Gate, self.demo, self.early_cancel)
+        uploads = Middleware(Uploads, self.settings.max_file_bytes, self.demo.upload_file_set)
+        streams = Middleware(Streams, self.demo)
+        layers = [Middleware(Failures), door, gate, Middleware(Pages), uploads, streams]
+        port = os.environ.get(PORT)  # left to Gradio, the next free one would do as well
+        with without_a_port(port):
+            _, address, _ = self.demo.launch(
+                prevent_thread_lock=True,
+                max_file_size=self.settings.max_file_bytes,
+                num_workers=0,  # Gradio's own, which would take files and fetch addresses past all this
+                app_kwargs={"routes": routes, "middleware": layers},
+                mcp_server=self.settings.mcp or None,  # or as Gradio's own variable says
+                _frontend=False,  # only leaves out a check that the page comes within 3 s, which slow machines fail
+                **launch_options(),
+                **{"server_port": port and int(port), **options},
+            )
+        sys.stdout.flush()  # with the address, which Gradio has printed and a pipe would keep back
         self.demo.app.state_holder = Sessions(self.demo)
         if self.demo.mcp_server_obj:
             answer_calls(self.demo)
@@ -153,6 +193,34 @@ class Server:
 
     async def measurements(self, request: Request) -> Response:
         return Response(self.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+@contextmanager
+def without_a_port(named: str | None) -> Iterator[None]:
+    """Raises: SystemExit where Gradio finds none, which it says in an error without a number."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        if named is None:
+            raise SystemExit(f"No port is free for the page. {error}") from error
+        raise SystemExit(
+            f"Port {named} ({PORT}) is taken. Stop what listens there, or name another port, or none."
+        ) from error
+
+
+def refuse_to_write_nowhere(folder: Path) -> None:
+    """Raises: SystemExit where uploads cannot be kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SystemExit(
+            f"Nothing can be written in {folder}, where uploads are kept ({error.strerror}). Set GRADIO_TEMP_DIR to a "
+            "folder that whoever runs the page may write in."
+        ) from error
 
 
 def wait_while(condition: Callable[[], bool], seconds: float) -> None:

@@ -7,6 +7,7 @@ import logging
 import sys
 import traceback
 from datetime import datetime, timezone
+from pathlib import Path
 
 from demo.calls import Call
 from seq2seq.checkpoints.errors import CheckpointError
@@ -57,6 +58,16 @@ def log_to_output(formatter: logging.Formatter, level: int) -> None:
     ours = logging.getLogger("demo")
     ours.handlers, ours.propagate = [handler], False
     ours.setLevel(level)
+
+
+def log_nothing_of_assistants() -> None:
+    """The library of their tools logs what they sent and was not understood, some of it in nobody's name."""
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
+    logging.getLogger().addFilter(is_ours_to_tell)
+
+
+def is_ours_to_tell(record: logging.LogRecord) -> bool:
+    return "mcp" not in Path(record.pathname).parts
 
 
 def log_call(call: Call) -> None:

@@ -19,6 +19,7 @@ from gradio.queueing import Event, Queue
 
 CANCEL, RESET = "/gradio_api/cancel", "/gradio_api/reset"
 SECONDS_TO_JOIN = 10  # that what is cancelled may still be on its way here
+MOST_WAITING = 100
 
 
 class EarlyCancel:
@@ -27,6 +28,7 @@ class EarlyCancel:
     def __init__(self, queue: Queue):
         self.queue = queue
         self.expected: dict[tuple[str, int], asyncio.Future[str]] = {}  # by session and kind of event, its name
+        self.num_waiting = 0
         self.let_in, self.process = queue.push, queue.process_events
         queue.push, queue.process_events = self.push, self.process_events
 
@@ -41,13 +43,19 @@ class EarlyCancel:
         return asked | {"event_id": await self.event_of(asked.get("session_hash"), asked.get("fn_index"))}
 
     async def event_of(self, session_hash: Any, fn_index: Any) -> str:
-        """Its name once it has joined; none if it does not come."""
+        """Its name once it has joined; none if it does not come, or too many others are waited for."""
         for event_id, event in reversed(self.queue.event_ids_to_events.items()):
             if (event.session_hash, event.fn._id) == (session_hash, fn_index):
                 return event_id
+        if self.num_waiting >= MOST_WAITING:
+            return ""
         kind = str(session_hash), fn_index if isinstance(fn_index, int) else -1
         joined = self.expected.setdefault(kind, asyncio.get_running_loop().create_future())
-        await asyncio.wait([joined], timeout=SECONDS_TO_JOIN)
+        self.num_waiting += 1
+        try:
+            await asyncio.wait([joined], timeout=SECONDS_TO_JOIN)
+        finally:
+            self.num_waiting -= 1
         if joined.done():
             return joined.result()
         self.expected.pop(kind, None)

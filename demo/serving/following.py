@@ -1,0 +1,118 @@
+"""Every event of the page, and every endpoint, that a model works for, followed as a call from its start to its end.
+
+What nobody asked for is no call, and left undone while there are any. Counts of a text and the drawing of a pattern are
+none either, and made few at a time.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from asyncio import Semaphore
+from collections.abc import Callable
+from contextlib import aclosing
+from functools import wraps
+from threading import Lock
+from typing import Any
+
+import gradio as gr
+from anyio.to_thread import run_sync
+from gradio.context import LocalContext
+
+from demo import limit_words
+from demo.calls import Calls, current
+from demo.serving.door import ARRIVED
+from demo.tabs.events import COUNTS, DRAWINGS, FOLLOWED, SPARE, endpoint_name
+from seq2seq.tasks import InputError
+
+MOST_COUNTS = 2  # at a time
+MOST_WAITING_COUNTS = 50  # each with its text
+MOST_DRAWINGS = 1
+MOST_WAITING_DRAWINGS = 16  # of seconds each, if they are the largest
+
+
+def follow(demo: gr.Blocks, calls: Calls) -> None:
+    """In one place for them all, so that none is forgotten; to be done once, when the page is built."""
+    spare, counts = Lock(), Line(MOST_COUNTS, MOST_WAITING_COUNTS, gr.skip)
+    drawings = Line(MOST_DRAWINGS, MOST_WAITING_DRAWINGS, refuse)
+    for event in demo.fns.values():
+        if event.concurrency_id in FOLLOWED:
+            event.fn = followed(event.fn, endpoint_name(event), calls)
+        elif event.concurrency_id == SPARE:
+            event.fn = in_spare_time(event.fn, spare, lambda: not calls.running and not len(demo._queue))
+        elif event.concurrency_id == COUNTS:
+            event.fn = few_at_once(event.fn, counts)
+        elif event.concurrency_id == DRAWINGS:
+            event.fn = few_at_once(event.fn, drawings)
+
+
+def followed(run: Callable, endpoint: str, calls: Calls) -> Callable:
+    """The same function, of the same kind to Gradio."""
+
+    @wraps(run)
+    async def stream(*args, **kwargs):
+        with calls.begun(endpoint, queue_seconds()) as call:
+            current.set(call)
+            async with aclosing(run(*args, **kwargs)) as snapshots:
+                async for snapshot in snapshots:
+                    yield snapshot
+
+    @wraps(run)
+    def once(*args, **kwargs):
+        with calls.begun(endpoint, queue_seconds()) as call:
+            current.set(call)
+            return run(*args, **kwargs)
+
+    return stream if inspect.isasyncgenfunction(run) else once
+
+
+def in_spare_time(run: Callable, turn: Lock, is_idle: Callable[[], bool]) -> Callable:
+    """The same function where nobody is served or waits, and none of its kind has the turn; else nothing."""
+
+    @wraps(run)
+    def once(*args) -> None:
+        if is_idle() and turn.acquire(blocking=False):
+            try:
+                run(*args)
+            finally:
+                turn.release()
+
+    return once
+
+
+class Line(Semaphore):
+    """So many at a time; whoever waits does so without a thread, and whoever finds it full gets something else."""
+
+    def __init__(self, at_a_time: int, most_waiting: int, when_full: Callable[[], Any]):
+        super().__init__(at_a_time)
+        self.most_waiting = most_waiting
+        self.when_full = when_full
+        self.waiting = 0
+
+
+def refuse() -> None:
+    raise InputError(limit_words.BUSY)
+
+
+def few_at_once(run: Callable, line: Line) -> Callable:
+    """The same function, for whoever has a place in the line."""
+
+    @wraps(run)
+    async def once(*args) -> Any:
+        if line.waiting >= line.most_waiting:
+            return line.when_full()
+        line.waiting += 1
+        try:
+            async with line:
+                return await run_sync(run, *args)
+        finally:
+            line.waiting -= 1
+
+    return once
+
+
+def queue_seconds() -> float | None:
+    """How long the event under way has waited for its turn, as far as that is known."""
+    request = LocalContext.request.get(None)
+    arrived = request and request.request.scope.get(ARRIVED)
+    return time.monotonic() - arrived if arrived else None

@@ -1,0 +1,58 @@
+"""The settings that a checkpoint brings along for writing: checked once, when it is loaded.
+
+A run would otherwise fail at them, or take all memory, and its visitor could do nothing about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.config import CONFIG_FILE
+from seq2seq.generation.settings import GenerationConfig
+from seq2seq.models.generating import GENERATION_CONFIG_FILE, first_token
+from seq2seq.tasks.results import RANGES, GenerationSettings, InputError, Task
+from seq2seq.tasks.writing import Writer
+
+UNBOUNDED = {"seed", "min_new_tokens", "max_new_tokens"}  # lengths are held to the room that the model has
+
+
+def refuse_own_settings(checkpoint: str, writer: Writer, tasks: Iterable[Task]) -> None:
+    """Raises: CheckpointError that names the checkpoint, the file, the setting and its range."""
+    for task in tasks:
+        try:
+            refuse_out_of_range(writer, task)
+        except InputError as error:
+            file = file_of(str(error), writer, task)
+            raise CheckpointError(f"{file} of {checkpoint}: {error} Correct it, or choose another.") from error
+
+
+def refuse_out_of_range(writer: Writer, task: Task) -> None:
+    """Raises: InputError that names the setting."""
+    config = writer.generation_config(task, GenerationSettings())
+    for name, value, low, high in bounded(config, writer.model.config.decoder.vocab_size):
+        if not low <= value <= high:
+            raise InputError(f"{name} must be from {low:,} to {high:,}; it is {value!r}.")
+
+
+def bounded(config: GenerationConfig, vocabulary: int) -> Iterator[tuple[str, float, float, float]]:
+    """Settings with what they may be: what a visitor may choose, and tokens that the model knows."""
+    for name, bounds in RANGES.items():
+        if name not in UNBOUNDED and getattr(config, name) is not None:
+            yield name, getattr(config, name), *bounds
+    start = "bos_token_id" if config.decoder_start_token_id is None else "decoder_start_token_id"
+    ids = {
+        start: (first_token(config),),
+        "pad_token_id": (config.padding_id,),
+        "eos_token_id": config.eos_ids,
+        "forced_bos_token_id": () if config.forced_bos_token_id is None else (config.forced_bos_token_id,),
+        "forced_eos_token_id": config.forced_eos_ids,
+    }
+    yield from ((name, each, 0, vocabulary - 1) for name, given in ids.items() for each in given)
+
+
+def file_of(problem: str, writer: Writer, task: Task) -> str:
+    """Where the setting stands that the problem names."""
+    if any(name in problem for name in writer.parameters(task).search):
+        return f'{CONFIG_FILE} (task_specific_params["{task}"])'
+    return CONFIG_FILE if writer.model.generation_config is None else GENERATION_CONFIG_FILE

@@ -1,0 +1,118 @@
+"""What the page does beside its calls: few counts at a time, and nothing twice in spare time."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock
+
+import gradio as gr
+import httpx
+
+from demo import exploring, limit_words, wording
+from demo.looking import LONGEST_AHEAD
+from demo.serving import following
+from demo.serving.following import in_spare_time
+from demo.settings import PageSettings
+from demo.tabs.events import DRAWINGS
+from seq2seq.tasks.pattern import pattern
+from tests.demo.stand_in import StandInEngine
+from tests.demo.visitor import Visitor
+from tests.serving import serving
+from tests.waiting import until
+
+TEXT = "Ada wrote. She wrote notes."
+
+
+class Slow(StandInEngine):
+    """Counts and reads when it may, and notes how much of that it does at a time."""
+
+    def __init__(self):
+        super().__init__(0)
+        self.may, self.at_once, self.most = Event(), 0, 0
+
+    def count_tokens(self, task, text, model=None):
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        assert self.may.wait(20)
+        time.sleep(0.01)
+        self.at_once -= 1
+        return super().count_tokens(task, text, model)
+
+
+def count(server, address, text: str = TEXT):
+    return Visitor(server, address).at_once("count", ["fuse", text, None]).json()["data"][0]
+
+
+def test_counts_of_many_texts_are_made_few_at_a_time_and_all_of_them():
+    engine = Slow()
+    with serving(engine, PageSettings()) as (server, address), ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(count, server, address) for _ in range(20)]
+        until(lambda: engine.at_once == following.MOST_COUNTS)
+        engine.may.set()
+        assert {each.result() for each in asked} == {"7 of 512 tokens"}
+    assert engine.most == following.MOST_COUNTS
+
+
+def test_whoever_comes_where_too_many_wait_for_a_count_is_told_nothing_new(monkeypatch):
+    monkeypatch.setattr(following, "MOST_WAITING_COUNTS", 3)
+    engine = Slow()
+    with serving(engine, PageSettings()) as (server, address), ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(count, server, address) for _ in range(8)]
+        until(lambda: sum(each.done() for each in asked) == 5)
+        assert all(each.result() == gr.skip() for each in asked if each.done())
+        engine.may.set()
+        assert sum(each.result() == "7 of 512 tokens" for each in asked) == 3
+        assert count(server, address, "one two three") == "3 of 512 tokens"
+        assert count(server, address, " ") == wording.KEYS_HINT
+
+
+def test_patterns_are_drawn_one_at_a_time_and_whoever_finds_too_many_waiting_is_told_so(monkeypatch):
+    monkeypatch.setattr(following, "MOST_WAITING_DRAWINGS", 3)
+    may, drawing, most = Event(), [], []
+
+    def slow_pattern(*about):
+        drawing.append(about)
+        most.append(len(drawing))
+        assert may.wait(20)
+        drawing.pop()
+        return pattern(*about)
+
+    monkeypatch.setattr(exploring, "pattern", slow_pattern)
+    with serving(StandInEngine(0), PageSettings()) as (server, address), ThreadPoolExecutor(20) as pool:
+        number = next(number for number, event in server.demo.fns.items() if event.concurrency_id == DRAWINGS)
+        form = [None, "operations", exploring.FIRST.random_blocks, *exploring.form_values(exploring.FIRST).values()]
+
+        def draw() -> httpx.Response:
+            asked = {"fn_index": number, "session_hash": "s", "data": form}
+            return httpx.post(f"{address}/gradio_api/run/predict", json=asked, timeout=20)
+
+        asked = [pool.submit(draw) for _ in range(8)]
+        until(lambda: sum(each.done() for each in asked) == 5)
+        assert all(limit_words.BUSY in each.result().text for each in asked if each.done())
+        may.set()
+        assert sum(each.result().status_code == 200 for each in asked) == 3
+        assert draw().status_code == 200
+    assert set(most) == {1}
+
+
+def test_nothing_is_done_in_spare_time_beside_the_same():
+    began, may = [], Event()
+    run = in_spare_time(lambda text: began.append(text) or may.wait(20), Lock(), lambda: True)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(run, "first")
+        until(lambda: began)
+        run("meanwhile")
+        may.set()
+        first.result()
+    run("after")
+    assert began == ["first", "after"]
+
+
+def test_a_very_long_text_is_not_read_ahead():
+    engine = StandInEngine(0)
+    with serving(engine, PageSettings()) as (server, address):
+        visitor = Visitor(server, address)
+        for text in (TEXT, "x" * (LONGEST_AHEAD + 1)):
+            assert visitor.at_once("read_ahead", ["fuse", text, None]).status_code == 200
+    assert engine.read == [TEXT]
