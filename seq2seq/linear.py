@@ -3,7 +3,7 @@
 torch multiplies float32 with MKL, and oneDNN, which it has on board too, is faster at it on some processors. On one
 thread of an AMD EPYC with AVX-512 and matrices of 384 x 384 to 50,358 x 1,024, oneDNN took 0.4 to 0.5 of the time from
 16 rows on, 0.5 to 0.9 from 3 to 8, and at 2 rows from 0.5 (the vocabulary) to 1.7 (the smallest matrix). In bfloat16
-torch uses it already; called directly it saves 1 to 5 microseconds. Both types save a pass over memory where the
+torch uses it already where the processor can; called directly it saves 1 to 5 microseconds. Both types save a pass over memory where the
 activation is applied on the way.
 
 oneDNN makes a program for each number of rows that it meets, so rows are added up to one of few numbers: a process that
@@ -24,6 +24,9 @@ Activation = Callable[[Tensor], Tensor]
 gelu_tanh = partial(F.gelu, approximate="tanh")
 
 HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+BY_ONEDNN = {torch.float32} if HAS_ONEDNN else set()
+if HAS_ONEDNN and torch.ops.mkldnn._is_mkldnn_bf16_supported():  # needs AVX-512
+    BY_ONEDNN.add(torch.bfloat16)
 PLAIN = ("none", "")
 FUSED: dict[Activation, tuple[str, str]] = {  # oneDNN's names: the activation, and how it is computed
     F.gelu: ("gelu", "none"),
@@ -47,11 +50,10 @@ class Linear(nn.Linear):
     def is_faster_by_onednn(self, x: Tensor) -> bool:
         """It computes no gradients, and a single float32 row is bound by memory either way."""
         return (
-            HAS_ONEDNN
-            and x.device.type == "cpu"
+            x.dtype in BY_ONEDNN
             and x.dtype == self.weight.dtype
-            and (x.dtype == torch.bfloat16 or (x.dtype == torch.float32 and x.numel() > self.in_features))
-            and x.numel() > 0
+            and x.device.type == "cpu"
+            and x.numel() > (self.in_features if x.dtype == torch.float32 else 0)
             and not torch.is_grad_enabled()
             and not torch.is_autocast_enabled("cpu")
         )

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from seq2seq.linear import FUSED, HAS_ONEDNN, Linear, gelu_tanh, rounded_up
+from seq2seq.linear import BY_ONEDNN, FUSED, HAS_ONEDNN, Linear, gelu_tanh, rounded_up
 
 needs_onednn = pytest.mark.skipif(not HAS_ONEDNN, reason="this build of torch comes without oneDNN")
 SHAPES = [(1, 24), (5, 24), (2, 3, 24), (5, 1, 24), (1, 5, 24), (70, 24), (2, 9, 24), (0, 24)]
@@ -45,10 +45,15 @@ def test_when_the_second_way_is_taken():
         assert not layer.is_faster_by_onednn(torch.randn(1, 24))
         assert not layer.is_faster_by_onednn(torch.randn(5, 24, dtype=torch.float64))
         assert not layer.is_faster_by_onednn(torch.randn(5, 24, dtype=torch.bfloat16))
-        assert Linear(24, 48, dtype=torch.bfloat16).is_faster_by_onednn(torch.randn(1, 24, dtype=torch.bfloat16))
         with torch.autocast("cpu", torch.bfloat16):
             assert not layer.is_faster_by_onednn(torch.randn(5, 24))
     assert not layer.is_faster_by_onednn(torch.randn(5, 24))
+
+
+@pytest.mark.skipif(torch.bfloat16 not in BY_ONEDNN, reason="oneDNN has no bfloat16 on this processor")
+def test_one_row_of_bfloat16_goes_the_second_way():
+    with torch.no_grad():
+        assert Linear(24, 48, dtype=torch.bfloat16).is_faster_by_onednn(torch.randn(1, 24, dtype=torch.bfloat16))
 
 
 def test_texts_of_all_lengths_are_of_few_numbers_of_rows():
