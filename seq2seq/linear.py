@@ -2,9 +2,10 @@
 
 torch multiplies float32 with MKL, and oneDNN, which it has on board too, is faster at it on some processors. On one
 thread of an AMD EPYC with AVX-512 and matrices of 384 x 384 to 50,358 x 1,024, oneDNN took 0.4 to 0.5 of the time from
-16 rows on, 0.5 to 0.9 from 3 to 8, and at 2 rows from 0.5 (the vocabulary) to 1.7 (the smallest matrix). In bfloat16
-torch uses it already where the processor can; called directly it saves 1 to 5 microseconds. Both types save a pass over memory where the
-activation is applied on the way.
+16 rows on, 0.5 to 0.9 from 3 to 8, and at 2 rows from 0.5 (the vocabulary) to 1.7 (the smallest matrix). Where there is
+AVX2 alone, 0.5 to 0.9 with the vocabulary and 0.9 to 2.4 with small matrices, which whole runs show neither way.
+In bfloat16 torch uses it already where the processor can; called directly it saves 1 to 5 microseconds. Both types save
+a pass over memory where the activation is applied on the way.
 
 oneDNN makes a program for each number of rows that it meets, so rows are added up to one of few numbers: a process that
 has read 1,250 texts of 1 to 900 words has 510 MB then, and not 1,180.
