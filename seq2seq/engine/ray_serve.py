@@ -14,6 +14,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import closing
@@ -43,9 +44,10 @@ except ImportError as missing:
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_SIGNS = 5  # of life, from a replica that has nothing new to tell
-PATIENCE = 45  # seconds without any while none is being started; Ray ends a page 60 after its cluster
-SECONDS_TO_SAY = 10  # whether one is
-LONGEST_START = 13  # times as long, of a replica that has to load its models, on a node that may have to be added
+PATIENCE = 45  # seconds without any since one was being started, if any was; Ray ends a page 60 after its cluster
+LOOKS = 8  # meanwhile, at whether one is
+SECONDS_TO_SAY = 5
+LONGEST_START = 600  # seconds, of a replica that has to load its models, on a node that may have to be added
 TRIES = 3
 MOST_REQUESTS = 64  # that a replica takes, however few there should be; beyond, they wait in silence
 GONE = (
@@ -155,18 +157,24 @@ class Cluster(Elsewhere):
 
     async def _patiently(self, response: DeploymentResponseGenerator) -> tuple | None:
         coming = asyncio.ensure_future(anext_or_none(response))
+        asked = hopeful = time.monotonic()
         try:
-            for _ in range(LONGEST_START):
-                await asyncio.wait({coming}, timeout=PATIENCE)
+            while time.monotonic() < min(hopeful + PATIENCE, asked + LONGEST_START):
+                await asyncio.wait({coming}, timeout=PATIENCE / LOOKS)
                 if coming.done():
                     return coming.result()
-                if not await asyncio.wait_for(asyncio.to_thread(self.starts_a_replica), SECONDS_TO_SAY):
-                    break
-        except asyncio.TimeoutError:
-            log.warning("the cluster does not say whether it starts a replica")
+                if await self._is_hopeful():
+                    hopeful = time.monotonic()
         finally:
             coming.cancel()
         raise InputError(SILENCE)
+
+    async def _is_hopeful(self) -> bool:
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(self.starts_a_replica), SECONDS_TO_SAY)
+        except asyncio.TimeoutError:
+            log.warning("the cluster does not say whether it starts a replica")
+            return False
 
     def starts_a_replica(self) -> bool:
         """Whether the cluster says that it does. One that is gone may not answer."""

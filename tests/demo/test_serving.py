@@ -34,6 +34,8 @@ LONG = "echo " + "one two three four " * 100
 MARK = "Xylophonist"
 ROOT = Path(__file__).parents[2]
 STAND_IN = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as at a keyboard, even where the tests run in the background
 from demo.serving.server import Server
 from demo.settings import PageSettings
 from tests.demo.stand_in import StandInEngine

@@ -119,6 +119,14 @@ def test_a_replica_that_is_being_started_is_waited_for(monkeypatch):
         list(cluster.run("fuse", TEXT))
 
 
+def test_a_replica_that_was_started_has_time_to_answer(monkeypatch):
+    monkeypatch.setattr(ray_serve, "PATIENCE", 1.0)
+    cluster = asked_of([1.5, "a"])
+    started = time.monotonic() + 0.9
+    monkeypatch.setattr(cluster, "starts_a_replica", lambda: time.monotonic() < started)
+    assert list(cluster.run("fuse", TEXT)) == ["a"]
+
+
 def test_models_stay_where_they_are():
     cluster = asked_of()
     for name in ("load", "pair", "forget"):
