@@ -35,7 +35,7 @@ from seq2seq.trace import AttentionKind, AttentionRecord, Attribution, Combinati
 AUTOMATIC = GenerationSettings()
 MOST_CELLS = 100_000  # of a map: about a megabyte on its way to the page
 LONGEST_AHEAD = 100_000  # characters of a text that is cut into tokens for nobody yet
-UNTOUCHED = (gr.skip(),) * 28  # in place of what `Looking.open` returns
+UNTOUCHED = (gr.skip(),) * 16  # in place of what `Looking.open` returns
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,10 +234,7 @@ class Looking:
             yield result(task, so_far, problem=explain(error)), *UNTOUCHED
 
     def open(self, explored: Explored) -> tuple:
-        """What is taken apart; the form of its map, the first record and its views; what else is of this result alone.
-
-        Of the map's form, the values of Look in order.
-        """
+        """What is taken apart; the form of its map, as the values of Look in order; the first record and its views."""
         look = explored.look
         layers, heads, seen = self.choices_and_record(explored, look.kind, look.layer, look.grain, look.part)
         chosen = [head for head in look.heads if head < seen.record.num_heads]
@@ -248,11 +245,12 @@ class Looking:
             *(look.kind, layers, heads | {"value": chosen}, look.grain, parts, *drawing),
             seen,
             *draw(seen, chosen, *drawing, None),
-            *self.unasked(explored),
         )
 
-    def unasked(self, explored: Explored) -> tuple:
+    def beside(self, explored: Explored | None) -> tuple:
         """Of the tabs beside the map, which show nothing until they are asked: all heads, why, without heads, beams."""
+        if explored is None:
+            return (gr.skip(),) * 12
         stretches = explorer_words.stretch_choices([each.piece for each in explored.stretches])
         return (
             *(NO_VIEW, None),

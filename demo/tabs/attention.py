@@ -109,16 +109,16 @@ def attention_tab(
         )
         wire_map(shown, ask.explored, looking)
         wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
-        opened = [ask.result, ask.explored, *shown.form, shown.seen, *shown.drawn, grid, grid_kind]
-        opened += [asked.stretch, asked.progress, asked.view, muting.kind, muting.layers, muting.heads, *muting.views]
-        opened += [tree, beams_part]
+        opened = [ask.result, ask.explored, *shown.form, shown.seen, *shown.drawn]
         _wire_ask(ask, looking, opened)
         ask.explored.change(looking.confidence, ask.explored, sure, **FOLLOWING)
         glanced = [ask.explored, shown.kind, grid_kind]
         open_tab = gr.State(words.MAP_TAB)
         inner.select(selected_tab, None, open_tab, trigger_mode="always_last", **PAGE_EVENT)
         heads_tab.select(looking.glance, glanced, [grid, grid_kind], show_progress_on=grid, **FOLLOWING)
-        ask.explored.change(
+        beside = [grid, grid_kind, asked.stretch, asked.progress, asked.view, muting.kind, muting.layers, muting.heads]
+        beside += [*muting.views, tree, beams_part]
+        ask.explored.change(looking.beside, ask.explored, beside, trigger_mode="always_last", **PAGE_EVENT).then(
             looking.glance_again, [open_tab, ask.explored], [grid, grid_kind], show_progress_on=grid, **FOLLOWING
         )
         look, _ = ask.buttons
