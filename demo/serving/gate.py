@@ -16,12 +16,12 @@ import gradio as gr
 import httpx
 from gradio.block_function import BlockFunction
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo import limit_words
 from demo.serving.asked import NAME, asks_for_event, event_asked, names_plainly, way_of
 from demo.serving.bodies import ASKED, UPLOADS, replayed
+from demo.serving.connections import refused
 from demo.serving.door import waits
 from demo.serving.early_cancel import EarlyCancel
 
@@ -135,7 +135,3 @@ def careful(send: Send, at_once: bool) -> Send:
         await send(message)
 
     return sending
-
-
-def refused(status: int, says: str) -> JSONResponse:
-    return JSONResponse({"detail": says}, status)

@@ -21,11 +21,11 @@ from weakref import WeakValueDictionary
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo import limit_words
 from demo.serving.bodies import UPLOADS
+from demo.serving.connections import refused
 from demo.serving.limits import visitor_of
 
 AT_ONCE = 16
@@ -141,8 +141,3 @@ async def form_pieces(file: UploadFile, name: str, boundary: str) -> AsyncIterat
     while piece := await file.read(PIECE):
         yield piece
     yield f"\r\n--{boundary}--\r\n".encode()
-
-
-def refused(status: int, says: str) -> JSONResponse:
-    """What may still be under way is not read."""
-    return JSONResponse({"detail": says}, status, {"Connection": "close"})
