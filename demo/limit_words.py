@@ -11,6 +11,9 @@ TOO_MUCH = "This is more than the page takes at once. Please shorten your text."
 NOT_UNDERSTOOD = (
     "The page was asked for something that it does not know. Please copy your text, load the page anew and try again."
 )
+NO_ROOM = (
+    "This server has no room for files right now. Nothing of yours is lost: please try again later, or paste your text."
+)
 TOO_SLOW = "This took longer than a minute to arrive. Please try again, or send less at once."
 FORGOTTEN = (
     "This result is no longer held here: others needed the room while this page was left alone. Your text is still "

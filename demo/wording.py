@@ -310,11 +310,11 @@ def answered(answer: Answer) -> list[str]:
 def not_a_setting(name: str, whole: bool, low: float, high: float, got: object) -> str:
     kind = "a whole number" if whole else "a number"
     label = (SETTINGS | PATTERN_SETTINGS)[name][0]
-    return f"{label} must be {kind} from {low:,} to {high:,}; it is “{got}”."
+    return f"{label} must be {kind} from {low:,} to {high:,}; it is “{of_a_name(got)}”."
 
 
 def no_such_wording(got: str, known: Iterable[str]) -> str:
-    return f"The wording must be {' or '.join(f'“{each}”' for each in known)}, or left out; it was “{got}”."
+    return f"The wording must be {' or '.join(f'“{each}”' for each in known)}, or left out; it was “{of_a_name(got)}”."
 
 
 def no_such_tool(name: str, names: Iterable[str]) -> str:

@@ -3,7 +3,8 @@
 Python takes half a second for a megabyte of brackets, and ten times its size of memory, in which nobody else is served.
 So how much there is to build is counted first, which takes no longer than reading. A long text is one part.
 
-Whoever is answered late, because others are before it, has its body in memory meanwhile, and what was made of it.
+Whoever is answered late, because others are before it, has its body in memory meanwhile, and what was made of it. Of
+an event that waits in the queue only what it is about is kept, which counts until it has ended.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
+from gradio.queueing import Queue
 from starlette.types import Message, Receive, Scope
 
 from demo import limit_words
@@ -21,6 +24,7 @@ from demo.refusals import BUSY_SECONDS, Refusal
 from demo.serving.asked import asks_for_event
 
 ASKED = "gloss.asked"  # in a request's ASGI scope: what is posted, once it is understood
+WEIGHT = "gloss.weight"  # there, too: bytes that its event has while it waits and runs
 TAKEN = re.compile(r"/gradio_api/(?:cancel|reset|mcp(?:/.*)?)/?$", re.DOTALL)  # beside what asks for an event
 UPLOADS = re.compile(r"/gradio_api/upload/*$")  # of files, which are no JSON
 MOST_SECONDS = 60  # to send one
@@ -47,11 +51,13 @@ def is_taken(scope: Scope) -> bool:
 class Arriving:
     """The bodies that are here or on their way: all large ones together no more than there is room for.
 
-    None is on its way for long, and one that is here counts until its request is answered.
+    None is on its way for long, and one that is here counts until its request is answered; `queued` says how much then
+    waits in the queue.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, queued: Callable[[], int] = lambda: 0):
         self.num_bytes = 0
+        self.queued = queued
 
     async def whole(self, receive: Receive, most: int) -> bytes | Refusal:
         """One of at most so many bytes, that can be understood in a moment; or why it is not taken.
@@ -76,7 +82,7 @@ class Arriving:
                 self.num_bytes += len(pieces[-1])
                 if size > most:
                     return TOO_MUCH
-                if size > SMALL and self.num_bytes > MOST_BYTES:
+                if size > SMALL and self.num_bytes + self.queued() > MOST_BYTES:
                     return BUSY
                 more = message.get("more_body", False)
             return b"".join(pieces)
@@ -85,8 +91,8 @@ class Arriving:
 
     def kept(self, body: bytes) -> bytes | Refusal:
         """The body, counted until its task ends; or why there is no room for it. One alone has room."""
-        weight = weight_of(body)
-        if self.num_bytes and len(body) > SMALL and self.num_bytes + weight > MOST_BYTES:
+        weight, others = weight_of(body), self.num_bytes + self.queued()
+        if others and len(body) > SMALL and others + weight > MOST_BYTES:
             return BUSY
         self.num_bytes += weight
         asyncio.current_task().add_done_callback(lambda _: self.let_go(weight))
@@ -102,12 +108,17 @@ def weight_of(body: bytes) -> int:
     return len(body) * (1 + COPIES * (1 if is_narrow else 4))
 
 
+def weight_of_queued(queue: Queue) -> int:
+    """Bytes that the events of a queue have, which Gradio keeps until they have ended."""
+    return sum(event.request.scope.get(WEIGHT, 0) for event in queue.event_ids_to_events.values())
+
+
 def replayed(body: bytes, receive: Receive) -> Receive:
-    """What there is to receive for whoever reads the body again."""
-    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+    """What there is to receive for whoever reads the body again, once."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:
-        return next(messages, None) or await receive()
+        return messages.pop() if messages else await receive()
 
     return again
 

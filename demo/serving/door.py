@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from math import ceil
 from typing import Any, Literal
 
@@ -19,10 +20,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from demo import limit_words
 from demo.refusals import BUSY_SECONDS, Refusal, remember
 from demo.serving.asked import event_asked, names_plainly
-from demo.serving.bodies import ASKED, Arriving, is_taken, understood
+from demo.serving.bodies import ASKED, WEIGHT, Arriving, is_taken, understood, weight_of_queued
 from demo.serving.limits import Allowance, visitor_of
 from demo.serving.places import Places, place_of
 from demo.serving.tools import MESSAGES, ON_BEHALF
+from demo.serving.weights import of_message
 from demo.settings import PageSettings
 from demo.tabs.events import endpoint_name
 
@@ -51,8 +53,9 @@ class Door:
         self.places = places
         self.is_open = is_open
         self.tell = tell  # what was refused, by the endpoint's name
+        self.max_characters = settings.max_characters
         self.max_bytes = settings.max_characters * BYTES_A_CHARACTER + OTHER_BYTES
-        self.arriving = Arriving()
+        self.arriving = Arriving(partial(weight_of_queued, demo._queue))
         self.secret = secrets.token_hex()  # by which what a tool asks of this server is known
         rate = settings.rate_limit
         self.allowances = {kind: Allowance(rate * many) for kind, many in ALLOWED.items()} if rate else {}
@@ -66,7 +69,7 @@ class Door:
             await self.refused(body, None, {}, scope)(scope, receive, send)
             return
         try:
-            asked = scope[ASKED] = understood(body)
+            asked = understood(body)
             values = named_plainly(asked)
         except ValueError:
             await JSONResponse({"detail": limit_words.NOT_UNDERSTOOD}, 400)(scope, receive, send)
@@ -76,7 +79,9 @@ class Door:
         if refusal:
             await self.refused(refusal, event, values, scope)(scope, receive, send)
             return
-        scope[ARRIVED] = time.monotonic()
+        if event is not None and waits(event):
+            asked = shortened(values, self.max_characters)
+        scope[ASKED], scope[WEIGHT], scope[ARRIVED] = asked, of_message(asked), time.monotonic()
         if MESSAGES in scope["path"]:
             scope["headers"] = self.on_behalf(scope)
         await self.app(scope, receive, send)
@@ -123,6 +128,17 @@ def named_plainly(asked: Any) -> dict:
     if not names_plainly(values):
         raise ValueError("no name of a session or an event")
     return values
+
+
+def shortened(asked: dict, most: int) -> dict:
+    """Of a text that is too long as much as whoever refuses it has to see: all the rest would wait in memory."""
+    if isinstance(asked.get("data"), list):
+        asked = asked | {"data": [cut(value, most) for value in asked["data"]]}
+    return {name: cut(value, most) for name, value in asked.items()}
+
+
+def cut(value: Any, most: int) -> Any:
+    return value[: most + 1] if isinstance(value, str) else value
 
 
 def waits(event: BlockFunction) -> bool:

@@ -1,7 +1,7 @@
 """Every event of the page, and every endpoint, that a model works for, followed as a call from its start to its end.
 
-What nobody asked for is no call, and left undone while there are any. Counts of a text and the drawing of a pattern are
-none either, and made few at a time.
+What nobody asked for is no call, and left undone while there are any. Counts of a text, the drawing of a pattern and
+the views of a result are none either, and made few at a time.
 """
 
 from __future__ import annotations
@@ -22,19 +22,22 @@ from gradio.context import LocalContext
 from demo import limit_words
 from demo.calls import Calls, current
 from demo.serving.door import ARRIVED
-from demo.tabs.events import COUNTS, DRAWINGS, FOLLOWED, SPARE, endpoint_name
+from demo.tabs.events import COUNTS, DRAWINGS, FOLLOWED, SPARE, VIEWS, endpoint_name
 from seq2seq.tasks import InputError
 
 MOST_COUNTS = 2  # at a time
 MOST_WAITING_COUNTS = 50  # each with its text
 MOST_DRAWINGS = 1
 MOST_WAITING_DRAWINGS = 16  # of seconds each, if they are the largest
+MOST_VIEWS = 1
+MOST_WAITING_VIEWS = 200  # each a moment of a page that shows a result
 
 
 def follow(demo: gr.Blocks, calls: Calls) -> None:
     """In one place for them all, so that none is forgotten; to be done once, when the page is built."""
     spare, counts = Lock(), Line(MOST_COUNTS, MOST_WAITING_COUNTS, gr.skip)
     drawings = Line(MOST_DRAWINGS, MOST_WAITING_DRAWINGS, refuse)
+    views = Line(MOST_VIEWS, MOST_WAITING_VIEWS, refuse)
     for event in demo.fns.values():
         if event.concurrency_id in FOLLOWED:
             event.fn = followed(event.fn, endpoint_name(event), calls)
@@ -44,6 +47,8 @@ def follow(demo: gr.Blocks, calls: Calls) -> None:
             event.fn = few_at_once(event.fn, counts)
         elif event.concurrency_id == DRAWINGS:
             event.fn = few_at_once(event.fn, drawings)
+        elif event.concurrency_id == VIEWS:
+            event.fn = few_at_once(event.fn, views)
 
 
 def followed(run: Callable, endpoint: str, calls: Calls) -> Callable:

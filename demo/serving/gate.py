@@ -16,12 +16,12 @@ import gradio as gr
 import httpx
 from gradio.block_function import BlockFunction
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo import limit_words
 from demo.serving.asked import NAME, asks_for_event, event_asked, names_plainly, way_of
 from demo.serving.bodies import ASKED, UPLOADS, replayed
+from demo.serving.connections import refused
 from demo.serving.door import waits
 from demo.serving.early_cancel import EarlyCancel
 
@@ -64,7 +64,7 @@ class Gate:
             await refused(404, limit_words.NOTHING_THERE)(scope, receive, send)
 
     async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = await self.early_cancel.with_its_event(scope["path"], scope[ASKED])
+        asked = await self.early_cancel.with_its_event(scope["path"], scope.pop(ASKED))
         try:
             body = well_formed(asked)
         except ValueError:
@@ -135,7 +135,3 @@ def careful(send: Send, at_once: bool) -> Send:
         await send(message)
 
     return sending
-
-
-def refused(status: int, says: str) -> JSONResponse:
-    return JSONResponse({"detail": says}, status)

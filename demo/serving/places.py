@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from gradio.block_function import BlockFunction
 from gradio.queueing import Queue
+from starlette.requests import Request
 
 from demo import limit_words
 from demo.tabs.events import FILE_EVENT, FOLLOWED
@@ -43,4 +44,7 @@ class Places:
         """Gradio's own, where there is still a place: of many who come at once, all have passed the door."""
         event = self.queue.blocks.fns.get(body.fn_index)
         says = event and self.refuse(event)
-        return (False, says, "queue_full") if says else await self.let_in(body, **about)
+        if says:
+            return False, says, "queue_full"
+        body.request = Request(about["request"].scope)  # the other has what was posted in memory, in two forms
+        return await self.let_in(body, **about | {"request": body.request})

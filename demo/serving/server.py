@@ -29,6 +29,7 @@ from uvicorn.config import HTTP_PROTOCOLS
 from demo.calls import Call, Calls
 from demo.layout import build
 from demo.refusals import Refusal
+from demo.serving.connections import PROTOCOL, Connections
 from demo.serving.door import Door
 from demo.serving.early_cancel import EarlyCancel
 from demo.serving.failures import Failures
@@ -114,7 +115,7 @@ class Server:
         that needs is not installed.
         """
         os.environ["FORWARDED_ALLOW_IPS"] = self.settings.trusted_proxies  # for uvicorn, which Gradio starts
-        HTTP_PROTOCOLS["auto"] = HTTP_PROTOCOLS["h11"]  # it would else take headers without end
+        HTTP_PROTOCOLS["auto"] = PROTOCOL  # it would else take headers without end, and bodies in chunks
         routes = [Route("/healthz", self.health), Route("/readyz", self.readiness)]
         if self.metrics:
             routes.append(Route("/metrics", self.measurements))
@@ -124,7 +125,7 @@ class Server:
         gate = Middleware(Gate, self.demo, self.early_cancel)
         uploads = Middleware(Uploads, self.settings.max_file_bytes, self.demo.upload_file_set)
         streams = Middleware(Streams, self.demo)
-        layers = [Middleware(Failures), door, gate, Middleware(Pages), uploads, streams]
+        layers = [Middleware(Connections), Middleware(Failures), door, gate, Middleware(Pages), uploads, streams]
         port = os.environ.get(PORT)  # left to Gradio, the next free one would do as well
         with without_a_port(port):
             _, address, _ = self.demo.launch(

@@ -23,6 +23,7 @@ SECONDS_BETWEEN = 1  # in which nobody new can have waited too long
 MOST_BYTES = 32 * 2**20  # of one session
 MOST_BYTES_IN_ALL = 256 * 2**20
 MOST_SESSIONS = 2_000
+SECONDS_TO_TAKE = 5  # in which whoever listens has taken what came last
 
 
 class Messages(AsyncQueue):
@@ -31,7 +32,7 @@ class Messages(AsyncQueue):
     def __init__(self, grown: Callable[[], None]):
         super().__init__()
         self.grown = grown
-        self.num_bytes = 0
+        self.num_bytes = self.newest = 0
         self.touched()
 
     def touched(self) -> None:
@@ -43,6 +44,7 @@ class Messages(AsyncQueue):
             self.touched()
         weight = of_message(vars(message))
         self.num_bytes += weight
+        self.newest = weight
         super()._put((weight, message))
         self.grown()
 
@@ -51,6 +53,11 @@ class Messages(AsyncQueue):
         self.num_bytes -= weight
         self.touched()
         return message
+
+    def left_unread(self, is_heard: bool) -> int:
+        """Bytes but for the message that is about to be taken."""
+        is_read = is_heard and time.monotonic() - self.untouched_since < SECONDS_TO_TAKE
+        return self.num_bytes - self.newest if is_read else self.num_bytes
 
 
 class Unread(dict[str, Messages]):
@@ -76,15 +83,19 @@ class Unread(dict[str, Messages]):
         self.pop(session_hash, None)
 
     def bound(self, session_hash: str) -> None:
-        """Forget this session if it has too much; where all together have too much, those with most.
+        """Forget this session if it has too much; where all together have too much, those that leave most unread.
 
-        Whether anybody listens to them or not: who does and reads has little that is still to be read.
+        Who listens and reads leaves nothing, and loses no answer to others, however large it is.
         """
         self.sweep()
         if session_hash in self and self[session_hash].num_bytes > MOST_BYTES:
             self.forget(session_hash)
         while sum(each.num_bytes for each in self.values()) > MOST_BYTES_IN_ALL:
-            self.forget(max(self, key=lambda each: self[each].num_bytes))
+            self.forget(max(self, key=self.left_unread))
+
+    def left_unread(self, session_hash: str) -> tuple[int, int]:
+        messages = self[session_hash]
+        return messages.left_unread(bool(self.listeners[session_hash])), messages.num_bytes
 
     def sweep(self) -> None:
         """Forget whom nobody has listened to for long, and whoever listens and takes nothing."""

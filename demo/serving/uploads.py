@@ -9,24 +9,29 @@ reads makes room for what comes after it.
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import re
 import secrets
-from asyncio import Semaphore
+from asyncio import Lock, Semaphore
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import gettempprefix
 from weakref import WeakValueDictionary
 
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo import limit_words
 from demo.serving.bodies import UPLOADS
+from demo.serving.connections import refused
 from demo.serving.limits import visitor_of
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 16
 AT_ONCE_OF_ONE = 4  # visitor; others wait
@@ -35,6 +40,7 @@ OTHER_BYTES = 65_536  # of an upload beside the file
 PIECE = 2**20  # bytes
 MOST_KEPT = 10_000  # files
 MOST_BYTES_KEPT = 2**30
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}$")
 
 
@@ -46,6 +52,7 @@ class Uploads:
         self.kept = Kept(known)
         self.max_bytes = max_file_bytes + OTHER_BYTES
         self.places = Semaphore(AT_ONCE)
+        self.handing_over = Lock()
         self.turns: WeakValueDictionary[str, Semaphore] = WeakValueDictionary()  # by visitor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +67,16 @@ class Uploads:
         else:
             turn = self.turns.setdefault(visitor_of(scope["client"][0]), Semaphore(AT_ONCE_OF_ONE))
             async with turn, self.places:
-                await self.pass_on(scope, receive, send)
+                await self.if_there_is_room(scope, receive, send)
+
+    async def if_there_is_room(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.pass_on(scope, receive, send)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            log.warning("no room for a file: %s", error.strerror)
+            await refused(507, limit_words.NO_ROOM)(scope, receive, send)
 
     async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -74,13 +90,24 @@ class Uploads:
         file = form.get("files")
         try:
             if isinstance(file, UploadFile) and file.filename:
-                name = unique(file.filename)
-                await self.app(*posted(file, name, scope), send)
-                self.kept.add(name, file.size)
+                await self.hand_over(file, scope, send)
             else:
                 await refused(400, limit_words.NOT_UNDERSTOOD)(scope, receive, send)
         finally:
             await form.close()
+
+    async def hand_over(self, file: UploadFile, scope: Scope, send: Send) -> None:
+        """To Gradio, one at a time: what it leaves where it fails is known by that."""
+        name, folder = unique(file.filename), Path(scope["app"].uploaded_file_dir)
+        async with self.handing_over:
+            others = unfinished(folder)
+            try:
+                await self.app(*posted(file, name, scope), send)
+            except OSError:
+                for path in unfinished(folder) - others:
+                    path.unlink(missing_ok=True)
+                raise
+            self.kept.add(name, file.size)
 
 
 class Kept:
@@ -103,6 +130,11 @@ class Kept:
         """Of several; the last one is about to be read."""
         num_bytes = sum(size for _, size in self.files)
         return len(self.files) > 1 and (len(self.files) > MOST_KEPT or num_bytes > MOST_BYTES_KEPT)
+
+
+def unfinished(folder: Path) -> set[Path]:
+    """Where Gradio writes what it then moves to its place."""
+    return {*folder.glob(f"{gettempprefix()}*")}
 
 
 def unique(name: str) -> str:
@@ -141,8 +173,3 @@ async def form_pieces(file: UploadFile, name: str, boundary: str) -> AsyncIterat
     while piece := await file.read(PIECE):
         yield piece
     yield f"\r\n--{boundary}--\r\n".encode()
-
-
-def refused(status: int, says: str) -> JSONResponse:
-    """What may still be under way is not read."""
-    return JSONResponse({"detail": says}, status, {"Connection": "close"})

@@ -12,7 +12,7 @@ import gradio as gr
 
 from demo import explorer_words, wording
 from demo.handlers import Handlers, redraw
-from demo.tabs.events import MODEL_EVENT, NO_PROGRESS, PAGE_EVENT
+from demo.tabs.events import MODEL_EVENT, NO_PROGRESS, VIEW_EVENT
 from demo.tabs.widgets import token_view
 
 
@@ -80,5 +80,5 @@ def follow_choices(panel: AttentionPanel, run: gr.State, handlers: Handlers) -> 
         [run, panel.record, panel.head, panel.unit],
         panel.views,
         trigger_mode="always_last",
-        **PAGE_EVENT,
+        **VIEW_EVENT,
     )

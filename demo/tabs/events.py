@@ -41,6 +41,8 @@ COUNTS = "counts"  # of a long text take a second: few at a time
 COUNT_EVENT = {**AS_SENT, "concurrency_id": COUNTS}
 DRAWINGS = "drawings"  # of a pattern, which can take as much as in PATTERN_QUEUE, and may not wait behind that
 DRAW_EVENT = {**PAGE_EVENT, "concurrency_id": DRAWINGS}
+VIEWS = "views"  # of a result that is there: the largest take a second each
+VIEW_EVENT = {**PAGE_EVENT, "concurrency_id": VIEWS}
 
 
 def at_the_end(

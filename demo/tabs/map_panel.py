@@ -15,7 +15,7 @@ from demo import explorer_words as words
 from demo import wording
 from demo.links import WHOLE
 from demo.looking import Looking, draw, exported
-from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
+from demo.tabs.events import MODEL_EVENT, VIEW_EVENT
 from demo.tabs.widgets import download, link_view, token_view
 
 
@@ -100,10 +100,10 @@ def wire_map(shown: MapPanel, explored: gr.State, looking: Looking) -> None:
         [shown.seen, shown.heads, together, marks, scale, shown.now],
         shown.drawn,
         trigger_mode="always_last",
-        **PAGE_EVENT,
+        **VIEW_EVENT,
     )
     for form, button in shown.exports.items():
         what = [shown.seen, shown.heads, together, marks, gr.State(form)]
-        button.click(exported, what, shown.download, **PAGE_EVENT)
+        button.click(exported, what, shown.download, **VIEW_EVENT)
     button, link = shown.link
-    button.click(looking.link, [explored, *shown.form], link, **PAGE_EVENT)
+    button.click(looking.link, [explored, *shown.form], link, **VIEW_EVENT)

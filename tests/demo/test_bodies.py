@@ -7,8 +7,9 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 
 from demo import limit_words
 from demo.serving import bodies
-from demo.serving.bodies import DEEPEST, MOST_PARTS, Arriving, is_simple, is_taken, understood, weight_of
+from demo.serving.bodies import ASKED, DEEPEST, MOST_PARTS, WEIGHT, Arriving, is_simple, is_taken, understood, weight_of
+from demo.serving.server import Server
 from demo.settings import PageSettings
 from tests.demo.stand_in import StandInEngine
 from tests.demo.visitor import Visitor
@@ -212,3 +214,65 @@ def test_counts_that_wait_hold_no_more_than_there_is_room_for(monkeypatch):
         told = sorted(each.result().status_code for each in asked)
         assert told[-8:] == [503] * 8
         assert visitor.at_once("count", ["fuse", "x" * 400_000, None]).status_code != 503
+
+
+class Held(StandInEngine):
+    """Writes when it may."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.may = threading.Event()
+
+    def run(self, *about, **more):
+        assert self.may.wait(20)
+        yield from super().run(*about, **more)
+
+
+@contextmanager
+def held_up(**settings: int) -> Iterator[tuple[Held, Server, str]]:
+    """A page whose one run goes on when it may, so that others wait."""
+    engine = Held()
+    with serving(engine, PageSettings(concurrency=1, **settings)) as (server, address):
+        try:
+            Visitor(server, address).fuse("Ada wrote.")
+            until(lambda: server.calls.running)
+            yield engine, server, address
+        finally:
+            engine.may.set()
+
+
+def test_what_waits_in_the_queue_counts_until_it_has_ended(monkeypatch):
+    monkeypatch.setattr(bodies, "MOST_BYTES", 1_500_000)
+    with held_up() as (engine, server, address):
+        first, visitor = Visitor(server, address), Visitor(server, address)
+        assert first.fuse("x" * 400_000).status_code == 200
+        refused = visitor.fuse("x" * 400_000)
+        assert (refused.status_code, refused.json()["detail"]) == (503, limit_words.BUSY)
+        assert visitor.fuse("x" * 50_000).status_code == 200
+        engine.may.set()
+        until(lambda: not server.demo._queue.event_ids_to_events)
+        assert visitor.fuse("x" * 400_000).status_code == 200
+
+
+def test_of_what_waits_in_the_queue_only_what_it_is_about_is_kept():
+    with held_up() as (_, server, address):
+        visitor, text = Visitor(server, address), "x" * 400_000 + "\N{OWL}"
+        visitor.fuse(text)
+        [*_, event] = server.demo._queue.event_ids_to_events.values()
+        assert event.data.data[1] == text
+        assert event.request is event.data.request
+        assert "_body" not in vars(event.request)
+        assert ASKED not in event.request.scope
+        assert sys.getsizeof(text) < event.request.scope[WEIGHT] < sys.getsizeof(text) + 10_000
+
+
+def test_of_a_text_that_is_too_long_little_waits():
+    with held_up(max_characters=100) as (engine, server, address):
+        visitor = Visitor(server, address)
+        visitor.fuse("x" * 400_000)
+        named = httpx.post(f"{address}/gradio_api/call/v2/fuse", json={"text": "x" * 400_000})
+        assert named.is_success
+        _, *waiting = server.demo._queue.event_ids_to_events.values()
+        assert [event.data.data[position] for event, position in zip(waiting, (1, 0), strict=True)] == ["x" * 101] * 2
+        engine.may.set()
+        assert visitor.last()["problem"] == limit_words.too_long(100)

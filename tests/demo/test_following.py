@@ -9,12 +9,14 @@ from threading import Event, Lock
 import gradio as gr
 import httpx
 
-from demo import exploring, limit_words, wording
+from demo import exploring, handlers, limit_words, wording
 from demo.looking import LONGEST_AHEAD
 from demo.serving import following
 from demo.serving.following import in_spare_time
+from demo.serving.server import Server
 from demo.settings import PageSettings
-from demo.tabs.events import DRAWINGS
+from demo.tabs import attention_panel
+from demo.tabs.events import DRAWINGS, VIEWS
 from seq2seq.tasks.pattern import pattern
 from tests.demo.stand_in import StandInEngine
 from tests.demo.visitor import Visitor
@@ -94,6 +96,34 @@ def test_patterns_are_drawn_one_at_a_time_and_whoever_finds_too_many_waiting_is_
         assert sum(each.result().status_code == 200 for each in asked) == 3
         assert draw().status_code == 200
     assert set(most) == {1}
+
+
+def test_views_are_made_one_at_a_time_and_whoever_finds_too_many_waiting_is_told_so(monkeypatch):
+    monkeypatch.setattr(following, "MOST_WAITING_VIEWS", 3)
+    may, viewed, most = Event(), [], []
+
+    def redraw(*about):
+        viewed.append(about)
+        most.append(len(viewed))
+        assert may.wait(20)
+        viewed.pop()
+        return handlers.redraw(*about)
+
+    monkeypatch.setattr(attention_panel, "redraw", redraw)
+    with serving(StandInEngine(0), PageSettings()) as (server, address), ThreadPoolExecutor(20) as pool:
+        visitor = Visitor(server, address)
+        asked = [pool.submit(visitor.at_once, "redraw", [None, None, None, "words"]) for _ in range(8)]
+        until(lambda: sum(each.done() for each in asked) == 5)
+        assert all(limit_words.BUSY in each.result().text for each in asked if each.done())
+        may.set()
+        assert sum(each.result().status_code == 200 for each in asked) == 3
+    assert set(most) == {1}
+
+
+def test_whatever_draws_a_result_that_is_there_is_a_view():
+    demo = Server(StandInEngine(0), PageSettings()).demo
+    views = {event.name for event in demo.fns.values() if event.concurrency_id == VIEWS}
+    assert views == {"redraw", "draw", "exported", "link"}
 
 
 def test_nothing_is_done_in_spare_time_beside_the_same():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import gradio as gr
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from demo import limit_words
 from demo.serving import sessions, unread
 from demo.serving.sessions import Sessions
+from demo.serving.unread import Unread
 from demo.settings import PageSettings
 from tests.demo.stand_in import StandInEngine
 from tests.demo.visitor import Visitor
@@ -127,6 +129,26 @@ def test_whoever_listens_and_does_not_read_costs_nobody_else_an_answer(monkeypat
         until(lambda: not queue.event_ids_to_events)
         assert weight(queue) <= 200_000
         assert "event: complete" in answer(address, event)
+
+
+def test_of_many_answers_the_one_that_is_being_read_is_lost_to_no_other(monkeypatch):
+    monkeypatch.setattr(unread, "MOST_BYTES_IN_ALL", 50_000)
+    kept = Unread(SimpleNamespace(event_ids_to_events={}, pending_event_ids_session={}))
+
+    def put(session: str, size: int) -> None:
+        kept[session].put_nowait(SimpleNamespace(text="x" * size))
+
+    with kept.heard("reads"), kept.heard("takes nothing"):
+        for session in ("reads", "takes nothing", *map(str, range(20))):
+            kept[session] = None
+        for _ in range(2):
+            put("takes nothing", 5_000)
+        for number in range(20):
+            put(str(number), 1_500)
+        put("reads", 30_000)
+        assert "reads" in kept
+        assert "takes nothing" not in kept
+        assert 30_000 < sum(each.num_bytes for each in kept.values()) <= 50_000
 
 
 def test_whoever_listens_and_does_not_read_for_long_is_forgotten(monkeypatch):

@@ -37,6 +37,13 @@ def test_what_makes_no_sense_is_refused_by_name(name, typed):
         BY_NAME[name].parse(typed)
 
 
+def test_of_what_makes_no_sense_little_is_said_again():
+    for refused in (lambda: BY_NAME["seed"].parse("<" * 10_000), lambda: settings_of("<" * 10_000, None, {})):
+        with pytest.raises(InputError) as told:
+            refused()
+        assert len(str(told.value)) < 300
+
+
 @pytest.mark.parametrize(("name", "number"), [("num_beams", 500), ("num_beams", 2.5), ("top_p", -1), ("seed", "7")])
 def test_programs_are_held_to_the_same_limits(name, number):
     with pytest.raises(InputError, match=f"{wording.SETTINGS[name][0]} must be"):

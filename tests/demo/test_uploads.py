@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import gradio.routes
 import httpx
 import pytest
-from gradio.route_utils import delete_files_created_by_app
+from gradio.route_utils import GradioUploadFile, delete_files_created_by_app
 
 from demo import limit_words
 from demo.serving import uploads
@@ -157,6 +158,24 @@ def test_uploads_of_one_visitor_wait_for_each_other_and_for_nobody_else(page, fo
             for each in held:
                 each.close()
         assert waiting.result(5).is_success
+
+
+def test_of_a_file_that_there_is_no_room_for_nothing_stays(page, folder, monkeypatch, capfd):
+    write = GradioUploadFile.write
+
+    async def until_the_disk_is_full(self, data: bytes) -> None:
+        await write(self, data[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    other = folder / "tmpother"
+    other.write_bytes(b"of somebody else")
+    with monkeypatch.context() as full:
+        full.setattr(GradioUploadFile, "write", until_the_disk_is_full)
+        answer = send(page[1])
+    assert (answer.status_code, answer.json()["detail"]) == (507, limit_words.NO_ROOM)
+    assert files(folder) == [other]
+    assert "Traceback" not in "".join(capfd.readouterr())
+    assert send(page[1]).is_success
 
 
 def test_no_process_of_gradios_takes_files_past_all_this(monkeypatch):
