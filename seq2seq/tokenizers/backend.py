@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -98,7 +99,7 @@ class BackendTokenizer(Tokenizer):
         self._backend.add_tokens(list(added.values()))
         self._backend.add_special_tokens([token for token in special if token.content not in known])
 
-    def _tokens_of(self, texts: list[str], with_spans: bool) -> list[Tokens]:
+    def _tokens_of(self, texts: list[str], with_spans: bool, enough: float = inf) -> list[Tokens]:
         encode = self._backend.encode_batch if with_spans else self._backend.encode_batch_fast
         encodings = encode(texts, add_special_tokens=False)
         return [Tokens(encoding.ids, encoding.offsets if with_spans else None) for encoding in encodings]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -137,8 +138,11 @@ class Tokenizer(ABC):
         """Makes known what is never cut: tokens with the ids they have, special tokens that may be new."""
 
     @abstractmethod
-    def _tokens_of(self, texts: list[str], with_spans: bool) -> list[Tokens]:
-        """Each text as ids, without the special tokens that the model expects around it."""
+    def _tokens_of(self, texts: list[str], with_spans: bool, enough: float = inf) -> list[Tokens]:
+        """Each text as ids, without the special tokens that the model expects around it.
+
+        Behind the first `enough` tokens of a text there may be any number of its others, or none.
+        """
 
     @abstractmethod
     def _token_to_id(self, token: str) -> int | None:
@@ -185,20 +189,21 @@ class Tokenizer(ABC):
         padding="max_length" go by `model_max_length`. ValueError for what is no text and what cannot be done.
         """
         texts, pairs = _checked_batch(text, text_pair)
-        tokens = self._tokens_of([*texts, *pairs], return_offsets_mapping)
-        parts = (tokens[: len(texts)], tokens[len(texts) :]) if pairs else (tokens,)
-        frame = self._frame(bool(pairs)) if add_special_tokens else Frame()
         if truncation is None:
             truncation = max_length is not None and padding is False
+        enough = inf if pairs else self._enough(truncation, max_length)
+        tokens = self._tokens_of([*texts, *pairs], return_offsets_mapping, enough)
+        parts = (tokens[: len(texts)], tokens[len(texts) :]) if pairs else (tokens,)
+        frame = self._frame(bool(pairs)) if add_special_tokens else Frame()
         rows = self._truncated(list(zip(*parts, strict=True)), frame, truncation, max_length)
-        rows = [join(row, frame) for row in rows]
-        rows = self._padded(rows, padding, max_length, pad_to_multiple_of)
         wanted = {
             "token_type_ids": return_token_type_ids,
             "attention_mask": return_attention_mask,
             "offset_mapping": return_offsets_mapping,
         }
         names = ["input_ids", *(name for name, asked in wanted.items() if self._is_wanted(name, asked))]
+        rows = [join(row, frame, names) for row in rows]
+        rows = self._padded(rows, padding, max_length, pad_to_multiple_of)
         columns = {name: [row[name] for row in rows] for name in names}
         if return_tensors is not None:
             return Encoding(as_tensors(columns, return_tensors))
@@ -219,6 +224,12 @@ class Tokenizer(ABC):
         if max_length < 1:
             raise ValueError(f"max_length={max_length} leaves no room for any token. Expected 1 or more.")
         return max_length
+
+    def _enough(self, truncation: Truncation, max_length: int | None) -> float:
+        """How many tokens of a text without a partner are kept at most."""
+        limit = self._limit(max_length)
+        is_cut = truncation not in (False, "do_not_truncate") and self.truncation_side == "right"
+        return limit if is_cut and limit is not None else inf
 
     def _truncated(
         self, rows: list[Sequence[Tokens]], frame: Frame, truncation: Truncation, max_length: int | None

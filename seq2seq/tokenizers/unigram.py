@@ -10,6 +10,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -67,12 +68,12 @@ class UnigramTokenizer(BackendTokenizer):
         backend.add_tokens([AddedToken(piece, normalized=False) for piece in vocabulary.user_defined])
         super().__init__(backend, unk_token=unk_token, **settings)
 
-    def _tokens_of(self, texts: list[str], with_spans: bool) -> list[Tokens]:
+    def _tokens_of(self, texts: list[str], with_spans: bool, enough: float = inf) -> list[Tokens]:
         """Spans are without white space, and empty for the mark that is put before a first word.
 
         The reference library counts the space to the token after it, and the word's first character to that mark.
         """
-        rows = super()._tokens_of(texts, with_spans)
+        rows = super()._tokens_of(texts, with_spans, enough)
         if not with_spans:
             return rows
         mark = self._backend.token_to_id(SPACE_MARK)
