@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from tokenizers import AddedToken, Regex, normalizers
 
+from seq2seq.tokenizers.backend import blaming_the_vocabulary
 from seq2seq.tokenizers.encoding import Frame
 from seq2seq.tokenizers.unigram import Pieces, UnigramTokenizer, read_unigram
 
@@ -81,5 +82,6 @@ def _additional(given: Sequence[str | AddedToken], offset: int) -> list[str | Ad
 
 def _normalizer(characters: bytes | None) -> list[normalizers.Normalizer]:
     """SentencePiece's table, in which a line break becomes a space, or just that; and never two spaces."""
-    line_break = normalizers.Replace("\n", " ") if characters is None else normalizers.Precompiled(characters)
+    with blaming_the_vocabulary():
+        line_break = normalizers.Replace("\n", " ") if characters is None else normalizers.Precompiled(characters)
     return [line_break, normalizers.Replace(Regex(" {2,}"), " ")]

@@ -10,6 +10,8 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
+from base64 import b64encode
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -17,7 +19,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.checkpoints.errors import CheckpointError, blaming
 from seq2seq.checkpoints.files import read_tensors
 from seq2seq.config import read_config
 from seq2seq.engine import Engine, EngineSettings
@@ -182,6 +184,66 @@ def test_a_vocabulary_that_is_none_is_refused(tmp_path, content):
     (tmp_path / "spiece.model").write_bytes(content)
     with pytest.raises(CheckpointError):
         load_tokenizer(tmp_path)
+
+
+def pegasus(folder: Path, tokenizer: dict | None = None, **settings) -> Path:
+    """A tokenizer of a few pieces by its tokenizer.json."""
+    pieces = ["<pad>", "</s>", "<unk>", "[MASK]", "\u2581", "a", "b"]
+    vocab = [[piece, -float(place)] for place, piece in enumerate(pieces)]
+    content = {"model": {"type": "Unigram", "vocab": vocab}} | (tokenizer or {})
+    usual = {"tokenizer_class": "PegasusTokenizer", "offset": 0, "mask_token": "[MASK]", "mask_token_sent": None}
+    (folder / "config.json").write_text(json.dumps({"model_type": "bigbird_pegasus"}))
+    (folder / "tokenizer_config.json").write_text(json.dumps(usual | settings))
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    return folder
+
+
+def table_of_characters(*units: int) -> dict:
+    packed = struct.pack(f"<{1 + len(units)}I", 4 * len(units), *units) + b"a\0"
+    return {"normalizer": {"type": "Precompiled", "precompiled_charsmap": b64encode(packed).decode()}}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        table_of_characters(*[0x7FFFFD00] * 256),  # leads out of itself
+        table_of_characters(),
+        {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "YWI="}},
+    ],
+    ids=["astray", "empty", "cut short"],
+)
+def test_a_tokenizer_that_fails_at_any_text_is_refused_when_it_is_loaded(tmp_path, table):
+    assert load_tokenizer(pegasus(tmp_path))("ab").input_ids[-1] == 1
+    with pytest.raises(CheckpointError, match="table of normalized characters, is damaged"):
+        load_tokenizer(pegasus(tmp_path, table))
+
+
+class Panic(BaseException):
+    pass
+
+
+Panic.__name__ = "PanicException"
+
+
+@pytest.mark.parametrize("error", [Panic("at SECRET"), Exception("at SECRET")], ids=["panic", "failure"])
+def test_a_tokenizer_that_fails_at_a_text_is_told_of_as_any_broken_checkpoint(tmp_path, monkeypatch, error):
+    class Backend:
+        def encode_batch_fast(self, texts, add_special_tokens):
+            raise error
+
+    tokenizer = load_tokenizer(pegasus(tmp_path))
+    monkeypatch.setattr(tokenizer, "_backend", Backend())
+    with pytest.raises(CheckpointError) as caught:
+        tokenizer("ab")
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_whatever_a_file_makes_a_library_say_is_the_checkpoint_s_fault_but_want_of_memory():
+    with pytest.raises(CheckpointError, match="odd cannot be used.*Exception: short"), blaming("odd"):
+        raise Exception("short")
+    for error in (MemoryError(), torch.OutOfMemoryError(), KeyboardInterrupt()):
+        with pytest.raises(type(error)), blaming("odd"):
+            raise error
 
 
 @pytest.fixture
