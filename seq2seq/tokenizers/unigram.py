@@ -31,6 +31,8 @@ _CHARACTERS = 2  # of NormalizerSpec: precompiled_charsmap
 
 Pieces = Sequence[tuple[str, float]]  # a token and its score, at the place of its id
 
+LONGEST_PIECE = 1000  # characters: the library goes through a piece letter by letter, each inside the last
+
 
 @dataclass(frozen=True)
 class UnigramVocabulary:
@@ -165,5 +167,11 @@ def _unigram(vocabulary: UnigramVocabulary, unk_token: str) -> Unigram:
         raise CheckpointError(
             f"There is no {unk_token!r} in {vocabulary.name}, and characters that it lacks have to become something. "
             "Pass the unk_token that it has, or fetch the file again."
+        )
+    longest = max(map(len, names))
+    if longest > LONGEST_PIECE:
+        raise CheckpointError(
+            f"{vocabulary.name} has a token of {longest:,} characters, and {LONGEST_PIECE:,} are the most that can be "
+            "read. Get the checkpoint from a source that you trust."
         )
     return Unigram(list(vocabulary.pieces), unk_id=names.index(unk_token))

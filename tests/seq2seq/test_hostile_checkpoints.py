@@ -24,7 +24,7 @@ from seq2seq.checkpoints.files import read_tensors
 from seq2seq.config import read_config
 from seq2seq.engine import Engine, EngineSettings
 from seq2seq.tasks import GenerationSettings
-from seq2seq.tokenizers import load_tokenizer
+from seq2seq.tokenizers import load_tokenizer, unigram
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
@@ -216,6 +216,15 @@ def test_a_tokenizer_that_fails_at_any_text_is_refused_when_it_is_loaded(tmp_pat
     assert load_tokenizer(pegasus(tmp_path))("ab").input_ids[-1] == 1
     with pytest.raises(CheckpointError, match="table of normalized characters, is damaged"):
         load_tokenizer(pegasus(tmp_path, table))
+
+
+def test_a_piece_of_a_book_s_length_is_refused_before_the_library_has_it(tmp_path, monkeypatch):
+    vocab = [["<unk>", 0.0], ["</s>", 0.0], ["x" * 1000, 0.0]]
+    assert load_tokenizer(pegasus(tmp_path, {"model": {"type": "Unigram", "vocab": vocab}}))("x" * 1000).input_ids
+    monkeypatch.setattr(unigram, "Unigram", None)
+    vocab[-1][0] += "x" * 200_000
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json has a token of 201,000 characters, and 1,000 are"):
+        load_tokenizer(pegasus(tmp_path, {"model": {"type": "Unigram", "vocab": vocab}}))
 
 
 class Panic(BaseException):
