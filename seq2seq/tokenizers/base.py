@@ -23,6 +23,8 @@ from seq2seq.tokenizers.settings import TOKENIZER_CONFIG_FILE, read_settings, to
 from seq2seq.tokenizers.text import clean_up_tokenization, without_lone_surrogates
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+MOST_ADDED = 5000  # tokens on top of a vocabulary; published ones here have up to 110
+LONGEST_ADDED = 100  # characters
 UNLIMITED = int(1e30)  # the reference library's model_max_length where nothing limits the length
 
 Texts = str | Sequence[str]
@@ -88,6 +90,9 @@ class Tokenizer(ABC):
         `added_tokens_decoder` holds tokens that were added to the vocabulary before, with the ids they got.
         `model_max_length` is in tokens; None where nothing limits the length.
         """
+        added = [*(added_tokens_decoder or {}).values(), *additional_special_tokens]
+        refuse_too_many(len(added))
+        refuse_too_long(map(_content, added))
         named = (bos_token, eos_token, unk_token, sep_token, pad_token, cls_token, mask_token)
         for name, token in zip(SPECIAL_TOKENS, named, strict=True):
             setattr(self, name, _content(token))
@@ -368,6 +373,25 @@ class Tokenizer(ABC):
         path = folder / TOKENIZER_CONFIG_FILE
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         return (str(path), *self.save_vocabulary(folder))
+
+
+def refuse_too_many(num_added: int) -> None:
+    """Raises: CheckpointError. Every text is searched for each of them."""
+    if num_added > MOST_ADDED:
+        raise CheckpointError(
+            f"This checkpoint adds {num_added:,} tokens to its vocabulary, and {MOST_ADDED:,} are the most that can be "
+            "read. Get the checkpoint from a source that you trust."
+        )
+
+
+def refuse_too_long(added: Iterable[str]) -> None:
+    """Raises: CheckpointError."""
+    longest = max(map(len, added), default=0)
+    if longest > LONGEST_ADDED:
+        raise CheckpointError(
+            f"This checkpoint adds a token of {longest:,} characters to its vocabulary, and {LONGEST_ADDED} are the "
+            "most that can be read. Get the checkpoint from a source that you trust."
+        )
 
 
 def _content(token: str | AddedToken | None) -> str | None:

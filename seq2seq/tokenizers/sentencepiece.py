@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from itertools import groupby
 from math import inf
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -104,8 +105,7 @@ class SentencePieceTokenizer(Tokenizer):
                     token_id = max([self.vocab_size, *(known + 1 for known in self._added)])
                 self._added[token_id] = token
                 self._added_ids[token.content] = token_id
-        longest_first = sorted(self._added_ids, key=len, reverse=True)
-        self._literal = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")  # or: matches nothing
+        self._literal = re.compile(longest_of(filter(None, self._added_ids)) or "(?!)")  # or: matches nothing
 
     def _stretches(self, text: str) -> Iterator[Stretch]:
         """The text in parts, without the white space that an added token takes with it (lstrip, rstrip)."""
@@ -237,6 +237,16 @@ class BertGenerationTokenizer(SentencePieceTokenizer):
             sep_token=sep_token,
             **settings,
         )
+
+
+def longest_of(texts: Iterable[str]) -> str:
+    """A pattern of the longest of them that stands at a place: no letter there is looked at for each of them."""
+    texts = sorted(texts)
+    shared = commonprefix(texts)
+    rests = [text[len(shared) :] for text in texts]
+    ways = [longest_of(alike) for letter, alike in groupby(rests, key=lambda rest: rest[:1]) if letter]
+    may_end = "?" * ("" in rests)
+    return re.escape(shared) + (f"(?:{'|'.join(ways)}){may_end}" if ways else "")
 
 
 def load_sentencepiece(

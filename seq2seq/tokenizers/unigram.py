@@ -20,6 +20,7 @@ from tokenizers.models import Unigram
 
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.tokenizers.backend import BackendTokenizer, read_tokenizer_file
+from seq2seq.tokenizers.base import refuse_too_many
 from seq2seq.tokenizers.encoding import Span, Tokens
 from seq2seq.tokenizers.offsets import SPACE_MARK, without_space
 from seq2seq.tokenizers.sentencepiece import load_sentencepiece
@@ -61,6 +62,7 @@ class UnigramTokenizer(BackendTokenizer):
         **settings: Any,
     ):
         """For the settings see `Tokenizer`. CheckpointError if the vocabulary lacks the `unk_token`."""
+        refuse_too_many(len(vocabulary.user_defined))
         self._spiece = vocabulary.spiece
         space = {"replacement": SPACE_MARK, "prepend_scheme": "always" if add_prefix_space else "never"}
         backend = tokenizers.Tokenizer(_unigram(vocabulary, str(unk_token)))

@@ -227,6 +227,35 @@ def test_a_piece_of_a_book_s_length_is_refused_before_the_library_has_it(tmp_pat
         load_tokenizer(pegasus(tmp_path, {"model": {"type": "Unigram", "vocab": vocab}}))
 
 
+def bert_generation(folder: Path, **settings) -> Path:
+    shutil.copy(ROOT / "assets/models/gloss-fusion/spiece.model", folder / "spiece.model")
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+@pytest.mark.parametrize("made", [bert_generation, pegasus])
+def test_more_added_tokens_than_anybody_has_are_refused_before_any_is_added(tmp_path, made, monkeypatch):
+    def added(count: int) -> dict:
+        return {str(20_000 + place): {"content": f"zz{place}"} for place in range(count)}
+
+    tokenizer = load_tokenizer(made(tmp_path, added_tokens_decoder=added(5000)))
+    assert "zz4999" in tokenizer.tokenize("zz49991")
+    monkeypatch.setattr(type(tokenizer), "_register", None)
+    with pytest.raises(CheckpointError, match=r"adds 5,001 tokens to its vocabulary, and 5,000 are the most"):
+        load_tokenizer(made(tmp_path, added_tokens_decoder=added(5001)))
+
+
+@pytest.mark.parametrize("made", [bert_generation, pegasus])
+def test_so_is_one_longer_than_anybody_has(tmp_path, made):
+    with pytest.raises(CheckpointError, match="adds a token of 101 characters to its vocabulary, and 100 are the most"):
+        load_tokenizer(made(tmp_path, additional_special_tokens=["z" * 101]))
+
+
+def test_so_are_more_reserved_ones(tmp_path):
+    with pytest.raises(CheckpointError, match="adds 1,000,000,000 tokens"):
+        load_tokenizer(pegasus(tmp_path, offset=10**9))
+
+
 class Panic(BaseException):
     pass
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import random
+import re
 import time
 import tracemalloc
 import unicodedata
@@ -206,6 +208,21 @@ def test_special_tokens_in_the_text_are_never_cut(pieces):
         *pieces.tokenize("dog"),
         "</s>",
     ]
+
+
+def test_of_added_tokens_that_begin_alike_the_longest_is_found():
+    chance = random.Random(3)
+    tokens = {"".join(chance.choices("ab.", k=chance.randint(1, 5))) for _ in range(30)}
+    longest_first = "|".join(map(re.escape, sorted(tokens, key=len, reverse=True)))
+    pattern = sentencepiece.longest_of(tokens)
+    for text in ("".join(chance.choices("ab.c", k=40)) for _ in range(200)):
+        assert re.findall(pattern, text) == re.findall(longest_first, text)
+    assert sentencepiece.longest_of([]) == ""
+
+
+def test_added_tokens_that_hold_each_other_make_a_pattern():
+    tokens = ["z" * length for length in range(1, 101)] + ["z" * length + "q" for length in range(100)]
+    assert re.findall(sentencepiece.longest_of(tokens), "z" * 230 + "q") == ["z" * 100] * 2 + ["z" * 30 + "q"]
 
 
 def test_special_tokens_that_the_vocabulary_lacks_come_after_it(pieces):
