@@ -34,15 +34,16 @@ class DiskFullError(CheckpointError):
 def blaming(checkpoint: str) -> Iterator[None]:
     """For what is made of a checkpoint's files: one that cannot be read, or a value that nobody foresaw, is its fault.
 
+    Running out of memory is not. torch says it in a RuntimeError; so those pass.
     Raises: CheckpointError.
     """
     try:
         yield
-    except CheckpointError:
+    except (CheckpointError, MemoryError, RuntimeError):
         raise
     except OSError as error:
         raise unreadable(error.filename or checkpoint, error) from error
-    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, AssertionError) as error:
+    except Exception as error:
         log.info("%s holds what was not foreseen", checkpoint, exc_info=True)
         raise CheckpointError(
             f"{checkpoint} cannot be used: one of its files holds a value that no such model has "

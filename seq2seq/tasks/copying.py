@@ -37,6 +37,7 @@ FOREIGN = re.compile(rb"[0-9\x80-\xff]")  # what no word of English has: it has 
 BEYOND_ASCII_PUNCTUATION = re.compile("[\u2000-\u206f]")
 BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 BYTES_BEFORE = 8  # a word of the source: the same
+MOST_TAILS = 8  # that are taken off a word, one after the other: "I'd've" has two
 PIECES_BEFORE = 4  # a word: enough to see whether it opens a sentence
 
 
@@ -52,6 +53,7 @@ class Pieces:
         ]
         heads = [HEAD.match(content) for content in self.contents]
         self.is_inside = torch.tensor([head is not None for head in heads])  # V
+        self.longest = max(map(len, self.contents), default=0)  # bytes: no piece makes more of a word at once
         self.inside: dict[bytes, list[int]] = defaultdict(list)  # those that only make a word longer
         self.closing: dict[bytes, list[int]] = defaultdict(list)  # by their head, those that also end it
         self.opening: dict[bytes, list[int]] = defaultdict(list)  # by the word that they begin, those with no other
@@ -78,10 +80,14 @@ class Pieces:
     def _goes_on(content: bytes) -> bool:
         return not content or content in MARKS or HEAD.match(content) is not None
 
+    def beginnings(self, run: bytes) -> Iterator[bytes]:
+        """Those that a piece could write, and so no more for a word of 40,000 letters than for one of forty."""
+        return (run[:end] for end in range(1, min(len(run), self.longest) + 1))
+
     def after(self, run: bytes, words: Words) -> LongTensor:
         """The pieces that make `run` a longer beginning of one of the words, or all of one."""
         rests = [word[len(run) :] for word in words.beginning_with(run)]
-        longer = {rest[:end] for rest in rests for end in range(1, len(rest) + 1)}
+        longer = {beginning for rest in rests for beginning in self.beginnings(rest)}
         ids = [index for rest in longer for index in self.inside.get(rest, ())]
         ids += [index for rest in rests for index in self.closing.get(rest, ())]
         return torch.tensor(ids, dtype=torch.long)
@@ -142,7 +148,7 @@ class SourceNames:
         self._lexicon = lexicon
         self._words = Words(known_runs(text))
         self._allowed: dict[tuple[bytes, bool, bool], BoolTensor] = {}
-        beginnings = {word[:end] for word in self._words for end in range(1, len(word) + 1)}
+        beginnings = {beginning for word in self._words for beginning in lexicon.pieces.beginnings(word)}
         self._starts = {opens: self._allowed_starts(beginnings, opens) for opens in (False, True)}
         self._ends = {opens: starts & ~lexicon.pieces.is_inside for opens, starts in self._starts.items()}
 
@@ -196,10 +202,12 @@ def known_runs(text: str) -> Iterator[bytes]:
 def parts(run: bytes) -> Iterator[bytes]:
     """The word, and those between its apostrophes: "O'Brien" and "Brien", but "don't" alone."""
     yield run
-    stem = without_tail(run)
-    if stem is not None:
-        yield from parts(stem)
-    elif run.lower() not in english():
+    for _ in range(MOST_TAILS):
+        stem = without_tail(run)
+        if stem is None:
+            break
+        yield (run := stem)
+    if run.lower() not in english():
         yield from filter(None, run.split(b"'"))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +17,23 @@ from seq2seq.tokenizers.base import Tokenizer
 from seq2seq.tokenizers.encoding import Tokens
 from seq2seq.tokenizers.settings import TOKENIZER_FILE
 
+SAMPLE = "".join(map(chr, range(1, 0x3100))) + "\ufb01\ufdfa\uff21\U0001f600 Rain fell."  # of many scripts
+PANIC = "PanicException"  # of pyo3, and no Exception
+
+
+@contextmanager
+def blaming_the_vocabulary() -> Iterator[None]:
+    """For the library's work. Raises: CheckpointError where it fails; without its words, which might be a visitor's."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, MemoryError) or not (isinstance(error, Exception) or type(error).__name__ == PANIC):
+            raise
+        raise CheckpointError(
+            "The tokenizer of this checkpoint fails: its vocabulary, or its table of normalized characters, is "
+            "damaged. Get the checkpoint anew, or choose another."
+        ) from None
+
 
 class BackendTokenizer(Tokenizer):
     """A family hands over its vocabulary, and the way that it cuts text, as a `tokenizers.Tokenizer`.
@@ -25,9 +44,10 @@ class BackendTokenizer(Tokenizer):
     vocab_files_names: ClassVar[dict[str, str]] = {"tokenizer_file": TOKENIZER_FILE}
 
     def __init__(self, backend: tokenizers.Tokenizer, **settings: Any):
-        """For the settings see `Tokenizer`."""
+        """For the settings see `Tokenizer`. CheckpointError if it fails at a sample of text."""
         self._backend = backend
         super().__init__(**settings)
+        self._tokens_of([SAMPLE], with_spans=True)
 
     @classmethod
     def _chosen(cls, *sources: Any) -> Any:
@@ -53,7 +73,8 @@ class BackendTokenizer(Tokenizer):
         return self._backend.get_added_tokens_decoder()
 
     def tokenize(self, text: str) -> list[str]:
-        return self._backend.encode(text, add_special_tokens=False).tokens
+        with blaming_the_vocabulary():
+            return self._backend.encode(text, add_special_tokens=False).tokens
 
     def convert_tokens_to_string(self, tokens: list[str]) -> str:
         return self._backend.decoder.decode(tokens)
@@ -98,9 +119,10 @@ class BackendTokenizer(Tokenizer):
         self._backend.add_tokens(list(added.values()))
         self._backend.add_special_tokens([token for token in special if token.content not in known])
 
-    def _tokens_of(self, texts: list[str], with_spans: bool) -> list[Tokens]:
+    def _tokens_of(self, texts: list[str], with_spans: bool, enough: float = inf) -> list[Tokens]:
         encode = self._backend.encode_batch if with_spans else self._backend.encode_batch_fast
-        encodings = encode(texts, add_special_tokens=False)
+        with blaming_the_vocabulary():
+            encodings = encode(texts, add_special_tokens=False)
         return [Tokens(encoding.ids, encoding.offsets if with_spans else None) for encoding in encodings]
 
     def _halve(self, room: int, first: int, second: int) -> int:

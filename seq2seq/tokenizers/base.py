@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -22,6 +23,8 @@ from seq2seq.tokenizers.settings import TOKENIZER_CONFIG_FILE, read_settings, to
 from seq2seq.tokenizers.text import clean_up_tokenization, without_lone_surrogates
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+MOST_ADDED = 5000  # tokens on top of a vocabulary; published ones here have up to 110
+LONGEST_ADDED = 100  # characters
 UNLIMITED = int(1e30)  # the reference library's model_max_length where nothing limits the length
 
 Texts = str | Sequence[str]
@@ -87,6 +90,9 @@ class Tokenizer(ABC):
         `added_tokens_decoder` holds tokens that were added to the vocabulary before, with the ids they got.
         `model_max_length` is in tokens; None where nothing limits the length.
         """
+        added = [*(added_tokens_decoder or {}).values(), *additional_special_tokens]
+        refuse_too_many(len(added))
+        refuse_too_long(map(_content, added))
         named = (bos_token, eos_token, unk_token, sep_token, pad_token, cls_token, mask_token)
         for name, token in zip(SPECIAL_TOKENS, named, strict=True):
             setattr(self, name, _content(token))
@@ -137,8 +143,11 @@ class Tokenizer(ABC):
         """Makes known what is never cut: tokens with the ids they have, special tokens that may be new."""
 
     @abstractmethod
-    def _tokens_of(self, texts: list[str], with_spans: bool) -> list[Tokens]:
-        """Each text as ids, without the special tokens that the model expects around it."""
+    def _tokens_of(self, texts: list[str], with_spans: bool, enough: float = inf) -> list[Tokens]:
+        """Each text as ids, without the special tokens that the model expects around it.
+
+        Behind the first `enough` tokens of a text there may be any number of its others, or none.
+        """
 
     @abstractmethod
     def _token_to_id(self, token: str) -> int | None:
@@ -185,20 +194,21 @@ class Tokenizer(ABC):
         padding="max_length" go by `model_max_length`. ValueError for what is no text and what cannot be done.
         """
         texts, pairs = _checked_batch(text, text_pair)
-        tokens = self._tokens_of([*texts, *pairs], return_offsets_mapping)
-        parts = (tokens[: len(texts)], tokens[len(texts) :]) if pairs else (tokens,)
-        frame = self._frame(bool(pairs)) if add_special_tokens else Frame()
         if truncation is None:
             truncation = max_length is not None and padding is False
+        enough = inf if pairs else self._enough(truncation, max_length)
+        tokens = self._tokens_of([*texts, *pairs], return_offsets_mapping, enough)
+        parts = (tokens[: len(texts)], tokens[len(texts) :]) if pairs else (tokens,)
+        frame = self._frame(bool(pairs)) if add_special_tokens else Frame()
         rows = self._truncated(list(zip(*parts, strict=True)), frame, truncation, max_length)
-        rows = [join(row, frame) for row in rows]
-        rows = self._padded(rows, padding, max_length, pad_to_multiple_of)
         wanted = {
             "token_type_ids": return_token_type_ids,
             "attention_mask": return_attention_mask,
             "offset_mapping": return_offsets_mapping,
         }
         names = ["input_ids", *(name for name, asked in wanted.items() if self._is_wanted(name, asked))]
+        rows = [join(row, frame, names) for row in rows]
+        rows = self._padded(rows, padding, max_length, pad_to_multiple_of)
         columns = {name: [row[name] for row in rows] for name in names}
         if return_tensors is not None:
             return Encoding(as_tensors(columns, return_tensors))
@@ -219,6 +229,12 @@ class Tokenizer(ABC):
         if max_length < 1:
             raise ValueError(f"max_length={max_length} leaves no room for any token. Expected 1 or more.")
         return max_length
+
+    def _enough(self, truncation: Truncation, max_length: int | None) -> float:
+        """How many tokens of a text without a partner are kept at most."""
+        limit = self._limit(max_length)
+        is_cut = truncation not in (False, "do_not_truncate") and self.truncation_side == "right"
+        return limit if is_cut and limit is not None else inf
 
     def _truncated(
         self, rows: list[Sequence[Tokens]], frame: Frame, truncation: Truncation, max_length: int | None
@@ -357,6 +373,25 @@ class Tokenizer(ABC):
         path = folder / TOKENIZER_CONFIG_FILE
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         return (str(path), *self.save_vocabulary(folder))
+
+
+def refuse_too_many(num_added: int) -> None:
+    """Raises: CheckpointError. Every text is searched for each of them."""
+    if num_added > MOST_ADDED:
+        raise CheckpointError(
+            f"This checkpoint adds {num_added:,} tokens to its vocabulary, and {MOST_ADDED:,} are the most that can be "
+            "read. Get the checkpoint from a source that you trust."
+        )
+
+
+def refuse_too_long(added: Iterable[str]) -> None:
+    """Raises: CheckpointError."""
+    longest = max(map(len, added), default=0)
+    if longest > LONGEST_ADDED:
+        raise CheckpointError(
+            f"This checkpoint adds a token of {longest:,} characters to its vocabulary, and {LONGEST_ADDED} are the "
+            "most that can be read. Get the checkpoint from a source that you trust."
+        )
 
 
 def _content(token: str | AddedToken | None) -> str | None:

@@ -5,7 +5,7 @@ Pure functions on lists of ids. Knows no vocabulary and no text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
@@ -108,8 +108,8 @@ def _text_to_cut(strategy: str, num_texts: int) -> int:
     )
 
 
-def join(row: Sequence[Tokens], frame: Frame) -> dict[str, list]:
-    """One text, or the two of a pair, inside their special tokens: columns that all have T entries."""
+def join(row: Sequence[Tokens], frame: Frame, names: Collection[str]) -> dict[str, list]:
+    """One text, or the two of a pair, inside their special tokens: the columns of these names, all of T entries."""
     first, *second = row
     parts = [Tokens([*frame.before]), first]
     if second:
@@ -118,12 +118,13 @@ def join(row: Sequence[Tokens], frame: Frame) -> dict[str, list]:
     width = sum(len(part.ids) for part in parts)
     width_of_first = sum(len(part.ids) for part in parts[:3]) if second else width
     spans = (part.spans or [NO_SPAN] * len(part.ids) for part in parts)
-    return {
-        "input_ids": list(chain.from_iterable(part.ids for part in parts)),
-        "token_type_ids": [0] * width_of_first + [1] * (width - width_of_first),
-        "attention_mask": [1] * width,
-        "offset_mapping": list(chain.from_iterable(spans)),
+    columns = {
+        "input_ids": lambda: list(chain.from_iterable(part.ids for part in parts)),
+        "token_type_ids": lambda: [0] * width_of_first + [1] * (width - width_of_first),
+        "attention_mask": lambda: [1] * width,
+        "offset_mapping": lambda: list(chain.from_iterable(spans)),
     }
+    return {name: columns[name]() for name in names}
 
 
 def pad(row: Mapping[str, list], width: int, pad_id: int, side: Side) -> dict[str, list]:

@@ -18,18 +18,17 @@ def piece_spans(
     pieces: Iterable[str],
     byte_pieces: Collection[str],
     text: str,
-    normalized: str,
     starts: Sequence[int],
+    ends: Sequence[int],
 ) -> list[Span]:
     """For each piece its [start, end) in `text`, without white space at either end.
 
-    `starts[i]` is where character i of `normalized` comes from, with one entry more for the end. The pieces
-    are those of `normalized`, in order: its characters, or the names of the UTF-8 bytes of one of them
-    ("<0xF0>"), which all get that character's span. Pieces of nothing but white space have empty spans.
+    `starts[i]` and `ends[i]` are those of what character i of the normalized text comes from. The pieces are
+    its, in order: its characters, or the names of the UTF-8 bytes of one of them ("<0xF0>"), which all get that
+    character's span. Pieces of nothing but white space have empty spans.
     """
-    ends = _ends(normalized, starts)
     spans = []
-    begin = position = 0  # in `normalized`
+    begin = position = 0  # in the normalized text
     for piece in pieces:
         if piece not in byte_pieces:
             begin, position = position, position + len(piece)
@@ -39,11 +38,11 @@ def piece_spans(
     return spans
 
 
-def _ends(normalized: str, starts: Sequence[int]) -> list[int]:
+def ends_of(normalized: str, starts: Sequence[int]) -> list[int]:
     """Where each character of `normalized` ends in the original: where the next from elsewhere starts.
 
-    So all characters that one original character was expanded to end with it. A space mark ends where its
-    neighbour starts, so that the mark put before the first word is empty.
+    `starts` has one entry more, for the end. So all characters that one original character was expanded to end with
+    it. A space mark ends where its neighbour starts, so that the mark put before the first word is empty.
     """
     ends = list(starts[1:])
     for index in range(len(ends) - 2, -1, -1):

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from tokenizers import AddedToken, Regex, normalizers
 
+from seq2seq.tokenizers.backend import blaming_the_vocabulary
+from seq2seq.tokenizers.base import refuse_too_many
 from seq2seq.tokenizers.encoding import Frame
 from seq2seq.tokenizers.unigram import Pieces, UnigramTokenizer, read_unigram
 
@@ -48,6 +50,7 @@ class PegasusTokenizer(UnigramTokenizer):
         `additional_special_tokens` take the places of the first <unk_2>, <unk_3> ... For further settings see
         `Tokenizer`. CheckpointError for a vocabulary that is missing or damaged.
         """
+        refuse_too_many(offset)
         self.offset = offset
         self.mask_token_sent = None if mask_token_sent is None else str(mask_token_sent)
         sentence = [] if mask_token_sent is None else [mask_token_sent]
@@ -81,5 +84,6 @@ def _additional(given: Sequence[str | AddedToken], offset: int) -> list[str | Ad
 
 def _normalizer(characters: bytes | None) -> list[normalizers.Normalizer]:
     """SentencePiece's table, in which a line break becomes a space, or just that; and never two spaces."""
-    line_break = normalizers.Replace("\n", " ") if characters is None else normalizers.Precompiled(characters)
+    with blaming_the_vocabulary():
+        line_break = normalizers.Replace("\n", " ") if characters is None else normalizers.Precompiled(characters)
     return [line_break, normalizers.Replace(Regex(" {2,}"), " ")]

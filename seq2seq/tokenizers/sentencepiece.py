@@ -7,9 +7,12 @@ goes to SentencePiece by itself. Knows no models.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from itertools import groupby
+from math import inf
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -20,9 +23,14 @@ from seq2seq.checkpoints.errors import CheckpointError, DamagedError, listed
 from seq2seq.checkpoints.hub import read_whole
 from seq2seq.tokenizers.base import Tokenizer
 from seq2seq.tokenizers.encoding import Span, Tokens
-from seq2seq.tokenizers.offsets import SPACE_MARK, piece_spans
+from seq2seq.tokenizers.offsets import SPACE_MARK, ends_of, piece_spans
+from seq2seq.tokenizers.seams import Seams
 
 SAMPLING = ("enable_sampling", "nbest_size", "alpha")
+AT_ONCE = 2**15  # normalized characters that go to SentencePiece: a token takes 100 bytes there
+CHARACTERS_OF_A_TOKEN = 8  # more than most have: of a text that is to be cut, so many are read at first
+MOST_FOR_ONE = 64  # characters that are normalized together
+AS_IT_IS = b"\x1a\x08\x12\x00\x18\x00\x20\x00\x28\x00"  # ends a model's message: its NormalizerSpec, all switched off
 _SPACES = re.compile(r"\s*")
 
 
@@ -66,7 +74,7 @@ class SentencePieceTokenizer(Tokenizer):
         return [
             piece
             for stretch in self._stretches(text)
-            for piece in (self._pieces(stretch.text) if stretch.token_id is None else [stretch.text])
+            for piece in (self._encoded(stretch.text, str) if stretch.token_id is None else [stretch.text])
         ]
 
     def convert_tokens_to_string(self, tokens: list[str]) -> str:
@@ -97,8 +105,7 @@ class SentencePieceTokenizer(Tokenizer):
                     token_id = max([self.vocab_size, *(known + 1 for known in self._added)])
                 self._added[token_id] = token
                 self._added_ids[token.content] = token_id
-        longest_first = sorted(self._added_ids, key=len, reverse=True)
-        self._literal = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")  # or: matches nothing
+        self._literal = re.compile(longest_of(filter(None, self._added_ids)) or "(?!)")  # or: matches nothing
 
     def _stretches(self, text: str) -> Iterator[Stretch]:
         """The text in parts, without the white space that an added token takes with it (lstrip, rstrip)."""
@@ -116,26 +123,32 @@ class SentencePieceTokenizer(Tokenizer):
         if position < len(text):
             yield Stretch(text[position:], position)
 
-    def _tokens_of(self, texts: list[str], with_spans: bool) -> list[Tokens]:
-        return [self._with_spans(text) if with_spans else self._without_spans(text) for text in texts]
+    def _tokens_of(self, texts: list[str], with_spans: bool, enough: float = inf) -> list[Tokens]:
+        return [self._with_spans(text, enough) if with_spans else self._without_spans(text) for text in texts]
 
     def _without_spans(self, text: str) -> Tokens:
         ids: list[int] = []
         for stretch in self._stretches(text):
             if stretch.token_id is None:
-                ids += self.sp_model.encode(stretch.text, out_type=int)
+                ids += self._encoded(stretch.text, int)
             else:
                 ids.append(stretch.token_id)
         return Tokens(ids)
 
-    def _with_spans(self, text: str) -> Tokens:
+    def _encoded(self, text: str, kind: type) -> Iterator[Any]:
+        """The ids or pieces of a stretch."""
+        normalized = self.sp_model.normalize(text)
+        for part in self._seams.parts(normalized, AT_ONCE):
+            yield from self._model_of_normalized.encode(normalized[part], out_type=kind, emit_unk_piece=False)
+
+    def _with_spans(self, text: str, enough: float) -> Tokens:
         ids: list[int] = []
         spans: list[Span] = []
         for stretch in self._stretches(text):
+            if len(ids) >= enough:
+                break
             if stretch.token_id is None:
-                pieces = self._pieces(stretch.text)
-                normalized, starts = self.sp_model.normalize(stretch.text, with_offsets=True)
-                inside = piece_spans(pieces, self._byte_pieces, stretch.text, normalized, starts)
+                pieces, inside = self._beginning(stretch.text, enough - len(ids))
                 ids += map(self.sp_model.piece_to_id, pieces)
                 spans += [(stretch.start + start, stretch.start + end) for start, end in inside]
             else:
@@ -143,8 +156,43 @@ class SentencePieceTokenizer(Tokenizer):
                 spans.append((stretch.start, stretch.start + len(stretch.text)))
         return Tokens(ids, spans)
 
-    def _pieces(self, text: str) -> list[str]:
-        return self.sp_model.encode(text, out_type=str, emit_unk_piece=False)
+    def _beginning(self, text: str, enough: float) -> tuple[list[str], list[Span]]:
+        """The first pieces of a stretch and their spans: all, or at least `enough`."""
+        size = CHARACTERS_OF_A_TOKEN * enough
+        while size < len(text):
+            pieces, spans = self._first_pieces(text, enough, size)
+            if len(pieces) >= enough:
+                return pieces, spans
+            size *= 2
+        return self._first_pieces(text, enough, len(text))
+
+    def _first_pieces(self, text: str, enough: float, size: int) -> tuple[list[str], list[Span]]:
+        """As many as there are surely in the first `size` characters, and no more than it takes to be enough."""
+        normalized, starts = self.sp_model.normalize(text[:size], with_offsets=True)
+        ends = ends_of(normalized, starts)
+        if size < len(text):
+            sure = min(bisect_left(starts, size - MOST_FOR_ONE), len(normalized) - 1)
+            normalized = normalized[: self._seams.last(normalized, sure)]
+        pieces: list[str] = []
+        spans: list[Span] = []
+        for part in self._seams.parts(normalized, AT_ONCE):
+            found = self._model_of_normalized.encode(normalized[part], out_type=str, emit_unk_piece=False)
+            pieces += found
+            spans += piece_spans(found, self._byte_pieces, text, starts[part], ends[part])
+            if len(pieces) >= enough:
+                break
+        return pieces, spans
+
+    @cached_property
+    def _model_of_normalized(self) -> SentencePieceProcessor:
+        """The same model, for text that is normalized already and may be any part of one."""
+        processor = SentencePieceProcessor(**self.sp_model_kwargs)
+        processor.LoadFromSerializedProto(self.sp_model.serialized_model_proto() + AS_IT_IS)
+        return processor
+
+    @cached_property
+    def _seams(self) -> Seams:
+        return Seams(map(self.sp_model.id_to_piece, range(self.vocab_size)), bool(self._byte_pieces))
 
     def _token_to_id(self, token: str) -> int:
         return self._added_ids[token] if token in self._added_ids else self.sp_model.piece_to_id(token)
@@ -189,6 +237,16 @@ class BertGenerationTokenizer(SentencePieceTokenizer):
             sep_token=sep_token,
             **settings,
         )
+
+
+def longest_of(texts: Iterable[str]) -> str:
+    """A pattern of the longest of them that stands at a place: no letter there is looked at for each of them."""
+    texts = sorted(texts)
+    shared = commonprefix(texts)
+    rests = [text[len(shared) :] for text in texts]
+    ways = [longest_of(alike) for letter, alike in groupby(rests, key=lambda rest: rest[:1]) if letter]
+    may_end = "?" * ("" in rests)
+    return re.escape(shared) + (f"(?:{'|'.join(ways)}){may_end}" if ways else "")
 
 
 def load_sentencepiece(

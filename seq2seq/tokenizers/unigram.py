@@ -10,6 +10,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from tokenizers.models import Unigram
 
 from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.tokenizers.backend import BackendTokenizer, read_tokenizer_file
+from seq2seq.tokenizers.base import refuse_too_many
 from seq2seq.tokenizers.encoding import Span, Tokens
 from seq2seq.tokenizers.offsets import SPACE_MARK, without_space
 from seq2seq.tokenizers.sentencepiece import load_sentencepiece
@@ -29,6 +31,8 @@ _TYPE, _USER_DEFINED = 3, 4  # of a piece, and a value of it
 _CHARACTERS = 2  # of NormalizerSpec: precompiled_charsmap
 
 Pieces = Sequence[tuple[str, float]]  # a token and its score, at the place of its id
+
+LONGEST_PIECE = 1000  # characters: the library goes through a piece letter by letter, each inside the last
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class UnigramTokenizer(BackendTokenizer):
         **settings: Any,
     ):
         """For the settings see `Tokenizer`. CheckpointError if the vocabulary lacks the `unk_token`."""
+        refuse_too_many(len(vocabulary.user_defined))
         self._spiece = vocabulary.spiece
         space = {"replacement": SPACE_MARK, "prepend_scheme": "always" if add_prefix_space else "never"}
         backend = tokenizers.Tokenizer(_unigram(vocabulary, str(unk_token)))
@@ -67,12 +72,12 @@ class UnigramTokenizer(BackendTokenizer):
         backend.add_tokens([AddedToken(piece, normalized=False) for piece in vocabulary.user_defined])
         super().__init__(backend, unk_token=unk_token, **settings)
 
-    def _tokens_of(self, texts: list[str], with_spans: bool) -> list[Tokens]:
+    def _tokens_of(self, texts: list[str], with_spans: bool, enough: float = inf) -> list[Tokens]:
         """Spans are without white space, and empty for the mark that is put before a first word.
 
         The reference library counts the space to the token after it, and the word's first character to that mark.
         """
-        rows = super()._tokens_of(texts, with_spans)
+        rows = super()._tokens_of(texts, with_spans, enough)
         if not with_spans:
             return rows
         mark = self._backend.token_to_id(SPACE_MARK)
@@ -164,5 +169,11 @@ def _unigram(vocabulary: UnigramVocabulary, unk_token: str) -> Unigram:
         raise CheckpointError(
             f"There is no {unk_token!r} in {vocabulary.name}, and characters that it lacks have to become something. "
             "Pass the unk_token that it has, or fetch the file again."
+        )
+    longest = max(map(len, names))
+    if longest > LONGEST_PIECE:
+        raise CheckpointError(
+            f"{vocabulary.name} has a token of {longest:,} characters, and {LONGEST_PIECE:,} are the most that can be "
+            "read. Get the checkpoint from a source that you trust."
         )
     return Unigram(list(vocabulary.pieces), unk_id=names.index(unk_token))

@@ -1,12 +1,13 @@
 """The rule that words are the source's or English: what it lets through and rules out, and what then comes out."""
 
 import re
+import tracemalloc
 
 import pytest
 import torch
 
 from seq2seq.tasks import GenerationSettings, write, write_batch
-from seq2seq.tasks.copying import Lexicon, NamesFromSource, Pieces, SourceNames
+from seq2seq.tasks.copying import Lexicon, NamesFromSource, Pieces, SourceNames, known_runs, parts
 from seq2seq.tasks.novelty import novel_facts
 from seq2seq.tasks.words import Words, connectives, english
 
@@ -164,6 +165,26 @@ def test_a_name_longer_than_any_other_is_held_to_its_last_letter(lexicon, writer
     digits = "0x" + "".join(str(number * 7 % 10) for number in range(80))
     assert may_write(lexicon, writer, f"The sum was {digits}.", f"a sum of {digits}")
     assert not may_write(lexicon, writer, f"The sum was {digits}.", f"a sum of {digits[:-1]}")
+
+
+def test_a_word_takes_memory_by_its_length_not_by_its_square(lexicon):
+    word = "aB" + "xylq" * 2000
+    tracemalloc.start()
+    names = SourceNames(lexicon, f"{word} fell.")
+    names.allowed(word[:4000].encode())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3_000_000  # all of its beginnings are 32 MB, in each of four cases
+
+
+def test_a_word_with_a_thousand_tails_has_no_more_parts_than_letters():
+    assert [*parts(b"Anna's've")] == [b"Anna's've", b"Anna's", b"Anna", b"Anna"]
+    tailed = b"xylq" + b"'s" * 1500
+    found = [*parts(tailed)]
+    assert found[0] == tailed
+    assert b"xylq" in found
+    assert sum(map(len, found)) < 20 * len(tailed)
+    assert set(found) <= set(known_runs(tailed.decode()))
 
 
 SHORT = "Anna Lind paid 65,536 zł in Øst."

@@ -10,6 +10,8 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
+from base64 import b64encode
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -17,12 +19,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.checkpoints.errors import CheckpointError, blaming
 from seq2seq.checkpoints.files import read_tensors
 from seq2seq.config import read_config
 from seq2seq.engine import Engine, EngineSettings
 from seq2seq.tasks import GenerationSettings
-from seq2seq.tokenizers import load_tokenizer
+from seq2seq.tokenizers import load_tokenizer, unigram
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
@@ -182,6 +184,104 @@ def test_a_vocabulary_that_is_none_is_refused(tmp_path, content):
     (tmp_path / "spiece.model").write_bytes(content)
     with pytest.raises(CheckpointError):
         load_tokenizer(tmp_path)
+
+
+def pegasus(folder: Path, tokenizer: dict | None = None, **settings) -> Path:
+    """A tokenizer of a few pieces by its tokenizer.json."""
+    pieces = ["<pad>", "</s>", "<unk>", "[MASK]", "\u2581", "a", "b"]
+    vocab = [[piece, -float(place)] for place, piece in enumerate(pieces)]
+    content = {"model": {"type": "Unigram", "vocab": vocab}} | (tokenizer or {})
+    usual = {"tokenizer_class": "PegasusTokenizer", "offset": 0, "mask_token": "[MASK]", "mask_token_sent": None}
+    (folder / "config.json").write_text(json.dumps({"model_type": "bigbird_pegasus"}))
+    (folder / "tokenizer_config.json").write_text(json.dumps(usual | settings))
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    return folder
+
+
+def table_of_characters(*units: int) -> dict:
+    packed = struct.pack(f"<{1 + len(units)}I", 4 * len(units), *units) + b"a\0"
+    return {"normalizer": {"type": "Precompiled", "precompiled_charsmap": b64encode(packed).decode()}}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        table_of_characters(*[0x7FFFFD00] * 256),  # leads out of itself
+        table_of_characters(),
+        {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "YWI="}},
+    ],
+    ids=["astray", "empty", "cut short"],
+)
+def test_a_tokenizer_that_fails_at_any_text_is_refused_when_it_is_loaded(tmp_path, table):
+    assert load_tokenizer(pegasus(tmp_path))("ab").input_ids[-1] == 1
+    with pytest.raises(CheckpointError, match="table of normalized characters, is damaged"):
+        load_tokenizer(pegasus(tmp_path, table))
+
+
+def test_a_piece_of_a_book_s_length_is_refused_before_the_library_has_it(tmp_path, monkeypatch):
+    vocab = [["<unk>", 0.0], ["</s>", 0.0], ["x" * 1000, 0.0]]
+    assert load_tokenizer(pegasus(tmp_path, {"model": {"type": "Unigram", "vocab": vocab}}))("x" * 1000).input_ids
+    monkeypatch.setattr(unigram, "Unigram", None)
+    vocab[-1][0] += "x" * 200_000
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json has a token of 201,000 characters, and 1,000 are"):
+        load_tokenizer(pegasus(tmp_path, {"model": {"type": "Unigram", "vocab": vocab}}))
+
+
+def bert_generation(folder: Path, **settings) -> Path:
+    shutil.copy(ROOT / "assets/models/gloss-fusion/spiece.model", folder / "spiece.model")
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+@pytest.mark.parametrize("made", [bert_generation, pegasus])
+def test_more_added_tokens_than_anybody_has_are_refused_before_any_is_added(tmp_path, made, monkeypatch):
+    def added(count: int) -> dict:
+        return {str(20_000 + place): {"content": f"zz{place}"} for place in range(count)}
+
+    tokenizer = load_tokenizer(made(tmp_path, added_tokens_decoder=added(5000)))
+    assert "zz4999" in tokenizer.tokenize("zz49991")
+    monkeypatch.setattr(type(tokenizer), "_register", None)
+    with pytest.raises(CheckpointError, match=r"adds 5,001 tokens to its vocabulary, and 5,000 are the most"):
+        load_tokenizer(made(tmp_path, added_tokens_decoder=added(5001)))
+
+
+@pytest.mark.parametrize("made", [bert_generation, pegasus])
+def test_so_is_one_longer_than_anybody_has(tmp_path, made):
+    with pytest.raises(CheckpointError, match="adds a token of 101 characters to its vocabulary, and 100 are the most"):
+        load_tokenizer(made(tmp_path, additional_special_tokens=["z" * 101]))
+
+
+def test_so_are_more_reserved_ones(tmp_path):
+    with pytest.raises(CheckpointError, match="adds 1,000,000,000 tokens"):
+        load_tokenizer(pegasus(tmp_path, offset=10**9))
+
+
+class Panic(BaseException):
+    pass
+
+
+Panic.__name__ = "PanicException"
+
+
+@pytest.mark.parametrize("error", [Panic("at SECRET"), Exception("at SECRET")], ids=["panic", "failure"])
+def test_a_tokenizer_that_fails_at_a_text_is_told_of_as_any_broken_checkpoint(tmp_path, monkeypatch, error):
+    class Backend:
+        def encode_batch_fast(self, texts, add_special_tokens):
+            raise error
+
+    tokenizer = load_tokenizer(pegasus(tmp_path))
+    monkeypatch.setattr(tokenizer, "_backend", Backend())
+    with pytest.raises(CheckpointError) as caught:
+        tokenizer("ab")
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_whatever_a_file_makes_a_library_say_is_the_checkpoint_s_fault_but_want_of_memory():
+    with pytest.raises(CheckpointError, match="odd cannot be used.*Exception: short"), blaming("odd"):
+        raise Exception("short")
+    for error in (MemoryError(), torch.OutOfMemoryError(), KeyboardInterrupt()):
+        with pytest.raises(type(error)), blaming("odd"):
+            raise error
 
 
 @pytest.fixture

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+import random
+import re
 import time
+import tracemalloc
 import unicodedata
 from pathlib import Path
 
@@ -20,7 +23,9 @@ from seq2seq.tokenizers import (
     BigBirdTokenizer,
     PegasusTokenizer,
     load_tokenizer,
+    sentencepiece,
 )
+from seq2seq.tokenizers.offsets import ends_of, piece_spans
 from tests.fixtures.tokenizers.samples import TEXTS, random_texts, train_sentencepiece, train_unigram, write_word_pieces
 
 
@@ -110,6 +115,88 @@ def test_word_pieces_lie_over_accents_and_control_characters_that_they_drop(word
     ]
 
 
+# Long texts
+
+
+@pytest.fixture(scope="module", params=["unigram", "bpe", "no bytes", "unnormalized"])
+def any_pieces(request, tmp_path_factory) -> BertGenerationTokenizer:
+    options = {
+        "unigram": {},
+        "bpe": {"model_type": "bpe"},
+        "no bytes": {"byte_fallback": False},
+        "unnormalized": {"normalization": "identity", "remove_extra_whitespaces": False},
+    }[request.param]
+    return BertGenerationTokenizer(train_sentencepiece(tmp_path_factory.mktemp("any"), **options))
+
+
+UNUSUAL = [
+    "\ufdfa",
+    "😀",
+    "👩🏽",
+    "مرحبا",
+    "שלום ",
+    "½",
+    "Ａe\u0301",
+    "x",
+    "quick",
+    "  ",
+    "中文",
+    "a\u0300\u0301 ",
+    "<s>",
+]
+LONG = [*(part * 40 for part in UNUSUAL), "".join(UNUSUAL) * 9, "The ½ fox" + "\n" * 200 + "said: " + "\ufdfa👩 " * 30]
+
+
+def read_at_once(tokenizer, text) -> tuple[list[int], list[tuple[int, int]]]:
+    ids, spans = [], []
+    for stretch in tokenizer._stretches(text):
+        pieces, offset = [stretch.text], [(0, len(stretch.text))]
+        if stretch.token_id is None:
+            pieces = tokenizer.sp_model.encode(stretch.text, out_type=str, emit_unk_piece=False)
+            normalized, starts = tokenizer.sp_model.normalize(stretch.text, with_offsets=True)
+            offset = piece_spans(pieces, tokenizer._byte_pieces, stretch.text, starts, ends_of(normalized, starts))
+        ids += tokenizer.convert_tokens_to_ids(pieces)
+        spans += [(stretch.start + start, stretch.start + end) for start, end in offset]
+    return ids, spans
+
+
+@pytest.mark.parametrize("size", [100, 2**15])
+def test_a_text_that_is_read_in_parts_has_the_tokens_and_spans_of_the_whole(any_pieces, size, monkeypatch):
+    monkeypatch.setattr(sentencepiece, "AT_ONCE", size)
+    for text in [*TEXTS, *LONG, *random_texts(150), " ".join(random_texts(60, seed=1))]:
+        ids, spans = read_at_once(any_pieces, text)
+        assert any_pieces(text).input_ids == ids, text
+        whole = any_pieces(text, return_offsets_mapping=True)
+        assert (whole.input_ids, whole.offset_mapping) == (ids, spans), text
+        for most in (1, 2, 9, 40, 200):
+            beginning = any_pieces(text, truncation=True, max_length=most, return_offsets_mapping=True)
+            assert (beginning.input_ids, beginning.offset_mapping) == (ids[:most], spans[:most]), (text, most)
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_wherever_a_text_is_parted_its_pieces_are_as_likely_as_those_of_the_whole(any_pieces, size, monkeypatch):
+    """Of two ways to cut a word that are equally likely, rounding may choose the other: "99" "9" for "9" "99"."""
+    monkeypatch.setattr(sentencepiece, "AT_ONCE", size)
+    score = any_pieces.sp_model.get_score
+    for text in [*TEXTS, *LONG, *random_texts(150)]:
+        known = [token_id for token_id in read_at_once(any_pieces, text)[0] if token_id < any_pieces.vocab_size]
+        found = [token_id for token_id in any_pieces(text).input_ids if token_id < any_pieces.vocab_size]
+        assert len(found) == len(known), text
+        assert sum(map(score, found)) == pytest.approx(sum(map(score, known)), rel=1e-5), text
+
+
+@pytest.mark.parametrize("part", ["\ufdfa", "😀", "Rain fell. "])
+def test_of_a_long_text_no_more_is_read_than_is_kept(pieces, part):
+    pieces("warm", truncation=True, max_length=512, return_offsets_mapping=True)
+    text = part * 50_000
+    tracemalloc.start()
+    encoding = pieces(text, truncation=True, max_length=512, return_offsets_mapping=True)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(encoding.input_ids) == 512
+    assert peak < 25_000_000  # all tokens and spans of U+FDFA are 300 MB
+
+
 # Special tokens
 
 
@@ -121,6 +208,21 @@ def test_special_tokens_in_the_text_are_never_cut(pieces):
         *pieces.tokenize("dog"),
         "</s>",
     ]
+
+
+def test_of_added_tokens_that_begin_alike_the_longest_is_found():
+    chance = random.Random(3)
+    tokens = {"".join(chance.choices("ab.", k=chance.randint(1, 5))) for _ in range(30)}
+    longest_first = "|".join(map(re.escape, sorted(tokens, key=len, reverse=True)))
+    pattern = sentencepiece.longest_of(tokens)
+    for text in ("".join(chance.choices("ab.c", k=40)) for _ in range(200)):
+        assert re.findall(pattern, text) == re.findall(longest_first, text)
+    assert sentencepiece.longest_of([]) == ""
+
+
+def test_added_tokens_that_hold_each_other_make_a_pattern():
+    tokens = ["z" * length for length in range(1, 101)] + ["z" * length + "q" for length in range(100)]
+    assert re.findall(sentencepiece.longest_of(tokens), "z" * 230 + "q") == ["z" * 100] * 2 + ["z" * 30 + "q"]
 
 
 def test_special_tokens_that_the_vocabulary_lacks_come_after_it(pieces):
