@@ -35,20 +35,19 @@ MOST_WAITING_VIEWS = 200  # each a moment of a page that shows a result
 
 def follow(demo: gr.Blocks, calls: Calls) -> None:
     """In one place for them all, so that none is forgotten; to be done once, when the page is built."""
-    spare, counts = Lock(), Line(MOST_COUNTS, MOST_WAITING_COUNTS, gr.skip)
-    drawings = Line(MOST_DRAWINGS, MOST_WAITING_DRAWINGS, refuse)
-    views = Line(MOST_VIEWS, MOST_WAITING_VIEWS, refuse)
+    spare = Lock()
+    lines = {
+        COUNTS: Line(MOST_COUNTS, MOST_WAITING_COUNTS, gr.skip),
+        DRAWINGS: Line(MOST_DRAWINGS, MOST_WAITING_DRAWINGS, refuse),
+        VIEWS: Line(MOST_VIEWS, MOST_WAITING_VIEWS, refuse),
+    }
     for event in demo.fns.values():
         if event.concurrency_id in FOLLOWED:
             event.fn = followed(event.fn, endpoint_name(event), calls)
         elif event.concurrency_id == SPARE:
             event.fn = in_spare_time(event.fn, spare, lambda: not calls.running and not len(demo._queue))
-        elif event.concurrency_id == COUNTS:
-            event.fn = few_at_once(event.fn, counts)
-        elif event.concurrency_id == DRAWINGS:
-            event.fn = few_at_once(event.fn, drawings)
-        elif event.concurrency_id == VIEWS:
-            event.fn = few_at_once(event.fn, views)
+        elif event.concurrency_id in lines:
+            event.fn = few_at_once(event.fn, lines[event.concurrency_id])
 
 
 def followed(run: Callable, endpoint: str, calls: Calls) -> Callable:
