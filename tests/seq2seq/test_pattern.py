@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2seq.attention.block_table import BlockSparsity
 from seq2seq.attention.kernel import Dense
 from seq2seq.attention.tape import recording
 from seq2seq.engine import Engine
@@ -121,6 +122,29 @@ def test_settings_that_do_not_go_together_are_explained(wrong, message):
     with pytest.raises(InputError, match=message):
         pattern(PatternSettings(**wrong))
     assert pattern(PatternSettings(length=MAX_BLOCKS * 2, block_size=2)).num_blocks == MAX_BLOCKS
+
+
+@pytest.mark.parametrize(
+    ("length", "block_size", "num_heads", "max_length", "is_drawn"),
+    [
+        (4096, 64, 64, 65_536, True),
+        (1024, 1, 4, 4096, True),
+        (1000, 1, 64, 65_536, True),  # the draw for other lengths is one for the text alone
+        (1024, 1, 64, 65_536, False),
+        (1024, 1, 1, 65_536, False),
+        (4096, 8, 64, 65_536, False),
+    ],
+)
+def test_no_draw_is_begun_that_would_take_long(length, block_size, num_heads, max_length, is_drawn, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(BlockSparsity, "table", lambda *arguments: drawn.append(arguments))
+    chosen = PatternSettings(length, block_size, 16, "original", num_heads=num_heads, max_length=max_length)
+    if is_drawn:
+        table_of(chosen)
+    else:
+        with pytest.raises(InputError, match="takes too long"):
+            table_of(chosen)
+    assert bool(drawn) == is_drawn
 
 
 @settings(max_examples=60, deadline=None)
