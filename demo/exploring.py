@@ -19,7 +19,7 @@ from demo.handlers import buttons, explain, fetching, result
 from demo.setting_fields import SettingField
 from seq2seq.engine import Engine, ModelCard
 from seq2seq.tasks import InputError
-from seq2seq.tasks.cost import MEASURED_LENGTHS, cost_curve
+from seq2seq.tasks.cost import cost_curve, measured_lengths
 from seq2seq.tasks.mass import LayersRead
 from seq2seq.tasks.pattern import PatternSettings, pattern
 from seq2seq.trace import BlockMass, PatternRecord
@@ -157,15 +157,16 @@ class Exploring:
         lines, unchanged = [], (gr.skip(), gr.skip())
         try:
             settings = settings_of_form(plan, *numbers)
-            notes = pattern_words.on_machine(self.engine.machine, settings)
+            lengths = measured_lengths(settings)
+            notes = [pattern_words.on_machine(self.engine.machine, settings), *pattern_words.not_measured(lengths)]
             timings = []
-            yield result("pattern", notes=pattern_words.measuring(0, len(MEASURED_LENGTHS)), running=True), *unchanged
+            yield result("pattern", notes=pattern_words.measuring(0, len(lengths)), running=True), *unchanged
             for timing in self.engine.measure(settings):
                 timings.append(timing)
                 lines.append(pattern_words.measured(timing))
-                if len(timings) < len(MEASURED_LENGTHS):
-                    said = pattern_words.measuring(len(timings), len(MEASURED_LENGTHS))
+                if len(timings) < len(lengths):
+                    said = pattern_words.measuring(len(timings), len(lengths))
                     yield result("pattern", "\n".join(lines), notes=said, running=True), *unchanged
-            yield result("pattern", "\n".join(lines), notes=[notes]), gr.update(visible=True), time_lines(timings)
+            yield result("pattern", "\n".join(lines), notes=notes), gr.update(visible=True), time_lines(timings)
         except Exception as error:
             yield result("pattern", "\n".join(lines), problem=explain(error)), *unchanged

@@ -340,7 +340,7 @@ class Engine(Explains):
 
     def measure(self, settings: PatternSettings) -> Iterator[Timing]:
         """How long one layer's attention takes here, full and block-sparse, at growing lengths."""
-        return in_turns(self.turns.looks, measure(settings, self.device, self.dtype))
+        return measure(settings, self.device, self.dtype, self.turns.looks)
 
     @property
     def machine(self) -> Machine:

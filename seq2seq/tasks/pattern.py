@@ -108,7 +108,7 @@ def refuse_long_draw(settings: PatternSettings, longest: int) -> None:
         return
     if settings.sparsity.shuffled(settings.length, settings.num_heads, longest) > MOST_SHUFFLED:
         raise InputError(
-            f"At {settings.length:,} tokens, the authors’ plan draws for all {longest:,} tokens that the model can read, "
+            f"At {settings.length:,} tokens, the authors’ plan draws for all {longest:,} tokens that the model reads, "
             f"and for each of its heads. With blocks of {settings.block_size} and {settings.num_heads} heads, this "
             "takes too long. Choose larger blocks, fewer heads, or a model that reads less."
         )

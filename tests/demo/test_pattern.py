@@ -152,6 +152,12 @@ def test_measurements_come_one_by_one_and_end_with_a_figure(exploring):
     assert len(figure.data[0].x) == 5
 
 
+def test_lengths_that_would_take_long_are_not_measured_and_that_is_said(exploring):
+    *_, (shown, _, figure) = exploring.measure(*form(num_heads=64))
+    assert len(shown["text"].splitlines()) == len(figure.data[0].x) == 3
+    assert shown["notes"][1:] == ["Beyond 2,048 tokens, these settings take too long to be measured while others wait."]
+
+
 def test_a_measurement_that_is_left_keeps_what_it_has(exploring):
     measuring = exploring.measure(*form())
     next(measuring)
