@@ -12,6 +12,8 @@ from seq2seq.tasks.mass import LayersRead
 from seq2seq.tasks.pattern import PatternSettings
 from seq2seq.trace import BlockMass, CostCurve, PatternRecord, Timing
 
+NOTHING_READ = f"No text has been read yet. Press {wording.READ_LABEL} first."
+
 
 def pattern_facts(record: PatternRecord, settings: PatternSettings, cost: CostCurve) -> str:
     """What there is to say of a pattern, as Markdown; `cost` is that of its length."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import gradio as gr
 import pytest
 from gradio.utils import deep_hash
 from gradio_client import Client
@@ -137,6 +138,15 @@ def test_what_cannot_be_read_is_said(exploring, text, model, changed, message):
     [(shown, read)] = exploring.read(text, model, *form(**changed))
     assert message in shown["problem"]
     assert read == {"__type__": "update"}
+
+
+@pytest.mark.parametrize("head", ["a text", [1], {}, None, True])
+def test_a_head_that_is_no_number_is_left_open_for_the_text(exploring, head):
+    *_, (_, read) = exploring.read(TEXT, "stand-in", *form())
+    _, length, known_head, *_ = lay(read, head)
+    assert (length, known_head) == (len(read.mass.tokens), None)
+    with pytest.raises(gr.Error, match="No text has been read yet"):
+        lay(None, head)
 
 
 def test_measurements_come_one_by_one_and_end_with_a_figure(exploring):
