@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import get_args
+from typing import Literal, get_args
 
 import gradio as gr
 from gradio.utils import get_function_description
@@ -13,14 +13,27 @@ from gradio.utils import get_function_description
 from seq2seq.engine.stopping import stoppable
 
 
-def offer(page: gr.Blocks, run: Callable, name: str, queue: str, about: str = "") -> None:
+def offer(
+    page: gr.Blocks,
+    run: Callable,
+    name: str,
+    queue: str,
+    about: str = "",
+    at_once: int | Literal["default"] = "default",
+) -> None:
     """Add an endpoint to the page, typed and described as the function is.
 
-    `about` is said first, where several endpoints are one function.
+    `about` is said first, where several endpoints are one function; of a queue's events, `at_once` run at most.
     """
     endpoint = named(run, name)
     description, parameters, _ = get_function_description(endpoint)
-    added = gr.api(endpoint, api_name=name, api_description=f"{about} {description}".strip(), concurrency_id=queue)
+    added = gr.api(
+        endpoint,
+        api_name=name,
+        api_description=f"{about} {description}".strip(),
+        concurrency_id=queue,
+        concurrency_limit=at_once,
+    )
     event = page.fns[added["id"]]
     for widget, says in zip(event.inputs, parameters.values(), strict=True):
         widget.api_info()["additional_description"] = says

@@ -297,10 +297,10 @@ class AttentionEndpoint:
                 if given not in known:
                     raise InputError(no_such_value(name, given, known))
             card = loaded_card(self.engine, task, model)
-            written = self.written(task, text, output, card.name)
             last = card.num_encoder_layers if kind == "encoder" else card.num_layers
-            if layer is not None and not 1 <= layer <= last:
-                raise InputError(f"The layer must be from 1 to {last}; it is {layer}.")
+            if layer is not None and (type(layer) is not int or not 1 <= layer <= last):
+                raise InputError(f"The layer must be a whole number from 1 to {last}; it is {layer}.")
+            written = self.written(task, text, output, card.name)
             view = View(kind, combination or (layer or last) - 1, grain, grain)
             num_heads = 1 if combination else self.engine.num_heads(written, kind)
             most_cells = min(MOST_CELLS, MOST_WEIGHTS // num_heads)

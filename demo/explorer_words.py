@@ -72,6 +72,7 @@ TEXT_GONE = (
 )
 BROKEN_LINK = "This link is not whole, or not one of this page’s. Ask for it anew, or begin with a text of yours."
 NO_SUCH_PART = "The text has no such sentence."
+NO_SUCH_PLACE = "There is no such place in this result. Choose one that is shown."
 CAVEAT = (
     "Attention says where a layer looked. It does not say why a word was chosen: what was looked at may not have "
     "mattered, and what mattered may have come by another layer."

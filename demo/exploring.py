@@ -15,11 +15,11 @@ import plotly.graph_objects as go
 from components.pattern import cells_of, pattern_map, pattern_table
 from components.pattern_curves import Counted, cost_lines, heard_lines, time_lines
 from demo import pattern_words, wording
-from demo.handlers import buttons, explain, fetching, result
+from demo.handlers import buttons, explain, fetching, in_plain_words, result
 from demo.setting_fields import SettingField
 from seq2seq.engine import Engine, ModelCard
 from seq2seq.tasks import InputError
-from seq2seq.tasks.cost import MEASURED_LENGTHS, cost_curve
+from seq2seq.tasks.cost import cost_curve, measured_lengths
 from seq2seq.tasks.mass import LayersRead
 from seq2seq.tasks.pattern import PatternSettings, pattern
 from seq2seq.trace import BlockMass, PatternRecord
@@ -99,13 +99,16 @@ def note_on_map(record: PatternRecord, read: BlockMass | None) -> str:
     return pattern_words.map_note(record, cells_of(record).blocks_a_side)
 
 
-def lay(read: TextRead, head: float | int | None) -> tuple:
+def lay(read: TextRead | None, head: float | int | None) -> tuple:
     """The text that is drawn from now on, and what the fields of OF_THE_TEXT show for it.
 
     A head that the model lacks becomes its last.
     """
+    with in_plain_words():
+        if read is None:
+            raise InputError(pattern_words.NOTHING_READ)
     mass = read.mass
-    known_head = head if head is None else min(head, mass.num_heads)
+    known_head = min(head, mass.num_heads) if type(head) in (int, float) else None
     return read, len(mass.tokens), known_head, mass.num_heads, mass.head_dim, mass.max_length
 
 
@@ -157,15 +160,16 @@ class Exploring:
         lines, unchanged = [], (gr.skip(), gr.skip())
         try:
             settings = settings_of_form(plan, *numbers)
-            notes = pattern_words.on_machine(self.engine.machine, settings)
+            lengths = measured_lengths(settings)
+            notes = [pattern_words.on_machine(self.engine.machine, settings), *pattern_words.not_measured(lengths)]
             timings = []
-            yield result("pattern", notes=pattern_words.measuring(0, len(MEASURED_LENGTHS)), running=True), *unchanged
+            yield result("pattern", notes=pattern_words.measuring(0, len(lengths)), running=True), *unchanged
             for timing in self.engine.measure(settings):
                 timings.append(timing)
                 lines.append(pattern_words.measured(timing))
-                if len(timings) < len(MEASURED_LENGTHS):
-                    said = pattern_words.measuring(len(timings), len(MEASURED_LENGTHS))
+                if len(timings) < len(lengths):
+                    said = pattern_words.measuring(len(timings), len(lengths))
                     yield result("pattern", "\n".join(lines), notes=said, running=True), *unchanged
-            yield result("pattern", "\n".join(lines), notes=[notes]), gr.update(visible=True), time_lines(timings)
+            yield result("pattern", "\n".join(lines), notes=notes), gr.update(visible=True), time_lines(timings)
         except Exception as error:
             yield result("pattern", "\n".join(lines), problem=explain(error)), *unchanged

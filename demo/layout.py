@@ -53,6 +53,6 @@ def build(engine: Engine) -> gr.Blocks:
             offer(demo, AnswerEndpoint(engine).stream, "answer", MODEL_QUEUE)
         if writing:
             offer(demo, AttentionEndpoint(engine).report, "attention", MODEL_QUEUE)
-        offer(demo, pattern_report, "pattern", PATTERN_QUEUE)
+        offer(demo, pattern_report, "pattern", PATTERN_QUEUE, at_once=1)
         offer(demo, ModelsEndpoint(engine).report, "models", FORM_QUEUE)
     return demo

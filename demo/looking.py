@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 
 import gradio as gr
 import plotly.graph_objects as go
@@ -125,6 +126,19 @@ def marked(record: AttentionRecord, marks: Marks) -> AttentionRecord:
     if marks == "left out":
         return without_sinks(record)
     return readable(record) if marks == "hidden" else record
+
+
+def told_number(event: gr.EventData, name: str, count: float = inf) -> int:
+    """What the page tells of an event. Raises: InputError for anything but a whole number from 0, below `count`."""
+    told = getattr(event, name, None)
+    refuse_other_than_place(told, count)
+    return told
+
+
+def refuse_other_than_place(given: object, count: float) -> None:
+    """Raises: InputError for anything but a whole number from 0, below `count`. Gradio would log what else is sent."""
+    if type(given) is not int or not 0 <= given < count:
+        raise InputError(explorer_words.NO_SUCH_PLACE)
 
 
 class Looking:
@@ -305,8 +319,11 @@ class Looking:
         self, explored: Explored | None, kind: AttentionKind, grain: Grain, part: int, event: gr.EventData
     ) -> tuple:
         """A head of the grid was clicked: its layer and itself in the form, and the record."""
-        layer, head = event.layer, event.head
         with in_plain_words():
+            if explored is None:
+                raise InputError(explorer_words.RESULT_HINT)
+            layer = told_number(event, "layer", explored.layers(kind))
+            head = told_number(event, "head", self.engine.num_heads(explored.written, kind))
             layers, heads, seen = self.choices_and_record(explored, kind, layer, grain, part)
             return layers, heads | {"value": [head]}, seen, gr.update(selected="map")
 
@@ -317,15 +334,18 @@ class Looking:
         with in_plain_words():
             return packed(choices_view(self.engine.choices(explored.written), explored.text))
 
-    def go_on(self, explored: Explored, event: gr.EventData) -> Iterator[tuple]:
+    def go_on(self, explored: Explored | None, event: gr.EventData) -> Iterator[tuple]:
         """As `look`: the output with the alternative that was picked, and what the model writes after it.
 
         Until then what was taken apart stays so.
         """
-        written, so_far = explored.written, ""
-        grown = partial(result, written.task, opened=True)
+        so_far, grown = "", partial(result, explored.written.task if explored else TASKS[0], opened=True)
         try:
-            for generated in self.engine.go_on(written, event.place, event.token_id):
+            if explored is None:
+                raise InputError(explorer_words.RESULT_HINT)
+            written = explored.written
+            place, token_id = told_number(event, "place"), told_number(event, "token_id")
+            for generated in self.engine.go_on(written, place, token_id):
                 so_far = generated.text
                 if not generated.finished:
                     yield grown(so_far, notes=wording.running(generated), running=True), *UNTOUCHED
@@ -340,6 +360,7 @@ class Looking:
         try:
             if explored is None:
                 raise InputError(explorer_words.RESULT_HINT)
+            refuse_other_than_place(place, len(explored.stretches))
             for step in self.engine.why(explored.written, explored.stretches[place]):
                 if isinstance(step, Attribution):
                     found.append(step)

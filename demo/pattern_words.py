@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from components.palette import percent
 from demo import wording
 from demo.wording import tokens
-from seq2seq.tasks.cost import Machine
+from seq2seq.tasks.cost import MEASURED_LENGTHS, Machine
 from seq2seq.tasks.mass import LayersRead
 from seq2seq.tasks.pattern import PatternSettings
 from seq2seq.trace import BlockMass, CostCurve, PatternRecord, Timing
+
+NOTHING_READ = f"No text has been read yet. Press {wording.READ_LABEL} first."
 
 
 def pattern_facts(record: PatternRecord, settings: PatternSettings, cost: CostCurve) -> str:
@@ -141,6 +143,13 @@ def measured(timing: Timing) -> str:
         f"{timing.length:,} tokens: full {_seconds(timing.full_seconds)}, block-sparse "
         f"{_seconds(timing.sparse_seconds)} ({times} times as fast)"
     )
+
+
+def not_measured(lengths: Sequence[int]) -> list[str]:
+    """Where not all lengths can be measured."""
+    if len(lengths) == len(MEASURED_LENGTHS):
+        return []
+    return [f"Beyond {tokens(lengths[-1])}, these settings take too long to be measured while others wait."]
 
 
 def measuring(count: int, of: int) -> list[str]:

@@ -33,7 +33,7 @@ class SettingField:
 
     def check(self, number: float | int) -> float | int:
         """The number itself. Raises InputError if it is out of range, or no number."""
-        if not isinstance(number, (int, self.kind)) or not self.low <= number <= self.high:
+        if type(number) not in (int, self.kind) or not self.low <= number <= self.high:
             raise self.refusal(number)
         return number
 

@@ -17,6 +17,7 @@ import numpy as np
 RandomBlocks = Literal["reference", "original"]
 LENGTHS_OF_THE_PAPER = (1024, 3072, 4096)
 REACH_OF_THE_PAPER = 1024  # tokens from which random blocks are drawn at those lengths
+A_ROW = 150  # blocks that could be shuffled in the time that the draw of a row takes besides
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,15 @@ class BlockSparsity:
     def num_blocks(self, length: int) -> int:
         """Blocks of a text of so many tokens, the last of them filled up."""
         return -(-length // self.block_size)
+
+    def shuffled(self, length: int, num_heads: int, max_length: int) -> int:
+        """How much there is to draw for a table of the original plan, in blocks that are shuffled."""
+        num_blocks = self.num_blocks(length)
+        if num_blocks * self.block_size not in LENGTHS_OF_THE_PAPER:
+            return num_heads * num_blocks * (A_ROW + reach_of_plan(self.num_random_blocks))
+        return (
+            num_heads * max(max_length // self.block_size, num_blocks) * (A_ROW + REACH_OF_THE_PAPER // self.block_size)
+        )
 
     def table(self, length: int, num_heads: int, max_length: int, layer: int, training: bool = False) -> BlockTable:
         """The table of one layer for a text of `length` tokens and a model that reads `max_length`."""
@@ -122,7 +132,7 @@ def _drawn(
 
 def _draw_by_plan(num_blocks: int, num_random: int, num_heads: int, chance: np.random.RandomState) -> np.ndarray:
     """H N-2 r: each row of each head draws among the first 2r + 5 blocks, but for those that it sees anyway."""
-    reach = 2 * num_random + 5
+    reach = reach_of_plan(num_random)
     random = np.zeros((num_heads, num_blocks, num_random), dtype=np.int64)
     for row in range(1, num_blocks):
         seen = {0, row - 1, row, row + 1, reach - 1}
@@ -132,6 +142,10 @@ def _draw_by_plan(num_blocks: int, num_random: int, num_heads: int, chance: np.r
             drawn = [block for block in chance.permutation(reach) if block not in seen]
             random[head, row] = drawn[:num_random]
     return random[:, 1:-1]
+
+
+def reach_of_plan(num_random: int) -> int:
+    return 2 * num_random + 5
 
 
 def _draws_of_the_paper(

@@ -52,7 +52,7 @@ def in_a_turn(method: Method) -> Method:
     @wraps(method)
     def computed(engine: Explains, written: Written, *args: Any) -> Any:
         engine.load(written.task, written.model)
-        with engine.doubting(written.task, written.model), engine.turns:
+        with engine.doubting(written.task, written.model), engine.turns.looks:
             return method(engine, written, *args)
 
     return computed
@@ -106,10 +106,9 @@ class Explains:
         """Parts of the output that `why` may be asked about."""
         return stretches(self.pair(written))
 
-    @in_a_turn
     def why(self, written: Written, stretch: Stretch) -> Iterator[AblationStep | Attribution]:
         """What each method says of why a stretch was written; between them, how far the slow one is."""
-        return in_turns(self.turns, why(self.pair(written), stretch.first, stretch.last))
+        return in_turns(self.turns.looks, why(self.pair(written), stretch.first, stretch.last))
 
     @in_a_turn
     def provenance(self, written: Written, quoted: bool) -> Provenance:
@@ -121,7 +120,6 @@ class Explains:
         """How sure the model was of each token, and what else it weighed."""
         return choices(self.pair(written))
 
-    @in_a_turn
     def go_on(self, written: Written, place: int, token_id: int) -> Iterator[Generated]:
         """With another token at a place of the output, and from there what the model writes."""
         return go_on(self.pair(written), place, token_id)

@@ -336,11 +336,11 @@ class Engine(Explains):
         worker = self.load(card.tasks[0], model)
         prompt = writing_parameters(worker.model.config, card.tasks[0])
         source = read_source(clean(text), prompt, worker.tokenizer, card.max_source_tokens)
-        return in_turns(self.turns, read_mass(worker.model, source, model, layer, block_size))
+        return in_turns(self.turns.looks, read_mass(worker.model, source, model, layer, block_size))
 
     def measure(self, settings: PatternSettings) -> Iterator[Timing]:
         """How long one layer's attention takes here, full and block-sparse, at growing lengths."""
-        return in_turns(self.turns, measure(settings, self.device, self.dtype))
+        return measure(settings, self.device, self.dtype, self.turns.looks)
 
     @property
     def machine(self) -> Machine:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-Reason = Literal["not text", "broken", "locked", "too large", "too slow"]
+Reason = Literal["not text", "broken", "locked", "too large", "too slow", "strict"]
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_CHARACTERS = 1_000_000  # 400 pages or so; one more says that there were more

@@ -13,6 +13,8 @@ from lxml import etree
 
 from seq2seq.files.aside import Unreadable, enough, tell
 
+RELATIONS = "_rels/.rels"
+STRICT = b"http://purl.oclc.org/ooxml/"  # names of the same format in its strict form, which the library does not know
 MAX_UNPACKED = 50_000_000  # bytes of a file with everything in it, which may be packed a thousandfold
 
 CELL_END = "\x1f"  # a character that XML cannot contain
@@ -37,7 +39,10 @@ PASSED_OVER = {  # what was moved away, and a text box said again for old progra
 
 def read_docx(data: bytes) -> str:
     """Paragraphs, headings and tables in their order: a blank line between paragraphs, a tab between cells."""
-    check_parts(ZipFile(io.BytesIO(data)).infolist())
+    with ZipFile(io.BytesIO(data)) as package:
+        check_parts(package.infolist())
+        if RELATIONS in package.namelist() and STRICT in package.read(RELATIONS):
+            raise Unreadable("strict")
     text = "".join(enough(body_text(docx.Document(io.BytesIO(data)).element.body)))
     text = re.sub(rf"(?<!\n)\n*{CELL_END}", "\t", text).replace("\t\n", "\n")
     return re.sub(r"\n{3,}", "\n\n", text).strip()

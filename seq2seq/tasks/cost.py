@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,6 +16,7 @@ import torch
 from seq2seq.attention.block_sparse import BlockSparse
 from seq2seq.attention.kernel import attend
 from seq2seq.tasks.pattern import PatternSettings, table_of
+from seq2seq.tasks.results import InputError
 from seq2seq.trace import CostCurve, Timing
 
 LENGTHS = tuple(round(512 * 2 ** (half / 2)) for half in range(11))  # 512 to 16,384 tokens
@@ -22,6 +24,10 @@ MEASURED_LENGTHS = (512, 1024, 2048, 4096, 8192)
 BYTES_A_SCORE = 4
 SECONDS_A_MEASUREMENT = 0.25
 REPEATS = range(2, 21)  # the first may find the machine unprepared
+LONG_SECONDS = 1  # of one run, which is not repeated then, as others wait
+MOST_OPERATIONS = 110_000_000_000  # of full attention: 12 heads of 64 at 8,192 tokens, two to four seconds on two cores
+MOST_NUMBERS = 17_000_000  # of queries, and so of keys and of values
+MOST_ROWS = 100_000  # of blocks, in all heads: what is done for each takes a second or two
 
 
 def cost_curve(settings: PatternSettings, lengths: Sequence[int] = LENGTHS) -> CostCurve:
@@ -70,21 +76,46 @@ def machine(device: torch.device, dtype: torch.dtype) -> Machine:
     return Machine(device.type.upper(), str(dtype).removeprefix("torch."), threads)
 
 
-@torch.no_grad()
-def measure(settings: PatternSettings, device: torch.device, dtype: torch.dtype) -> Iterator[Timing]:
-    """Times one layer's attention, without its projections, at MEASURED_LENGTHS; stop iterating to stop it.
+def measured_lengths(settings: PatternSettings) -> tuple[int, ...]:
+    """Those of MEASURED_LENGTHS that can be measured while others wait. Raises: InputError where there are none."""
+    lengths = tuple(length for length in MEASURED_LENGTHS if can_be_measured(replace(settings, length=length)))
+    if not lengths:
+        raise InputError(
+            f"{settings.num_heads} heads of {settings.head_dim} in blocks of {settings.block_size} take too long to "
+            "measure here. Choose fewer or smaller heads, or larger blocks."
+        )
+    return lengths
 
-    Full attention is torch's fused kernel. Where a text is too short for the pattern, attention is full.
+
+def can_be_measured(settings: PatternSettings) -> bool:
+    width = settings.num_heads * settings.head_dim
+    return (
+        2 * width * settings.length**2 <= MOST_OPERATIONS
+        and width * settings.length <= MOST_NUMBERS
+        and settings.num_heads * settings.sparsity.num_blocks(settings.length) <= MOST_ROWS
+    )
+
+
+@torch.no_grad()
+def measure(
+    settings: PatternSettings, device: torch.device, dtype: torch.dtype, turns: AbstractContextManager
+) -> Iterator[Timing]:
+    """Times one layer's attention, without its projections, at `measured_lengths`; stop iterating to stop it.
+
+    Full attention is torch's fused kernel. Where a text is too short for the pattern, attention is full. Either is
+    measured in a turn of its own.
     Raises: InputError for settings that do not go together.
     """
-    for length in MEASURED_LENGTHS:
+    for length in measured_lengths(settings):
         there = replace(settings, length=length)
-        sparse_attend = attend if there.is_dense else block_sparse(there, device, dtype).attend
         shape = (3, 1, settings.num_heads, length, settings.head_dim)
-        inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device, dtype)  # query, key, value
-        yield Timing(
-            length, seconds(partial(attend, *inputs), device), seconds(partial(sparse_attend, *inputs), device)
-        )
+        with turns:
+            inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device, dtype)
+            full_seconds = seconds(partial(attend, *inputs), device)  # query, key, value
+        with turns:
+            sparse_attend = attend if there.is_dense else block_sparse(there, device, dtype).attend
+            sparse_seconds = seconds(partial(sparse_attend, *inputs), device)
+        yield Timing(length, full_seconds, sparse_seconds)
 
 
 def block_sparse(settings: PatternSettings, device: torch.device, dtype: torch.dtype) -> BlockSparse:
@@ -92,9 +123,9 @@ def block_sparse(settings: PatternSettings, device: torch.device, dtype: torch.d
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:
-    """The shortest of several runs."""
+    """The shortest of several runs, or the first where it is long."""
     shortest, spent, repeats = float("inf"), 0.0, 0
-    while repeats < REPEATS.start or (spent < SECONDS_A_MEASUREMENT and repeats < REPEATS.stop):
+    while spent < (LONG_SECONDS if repeats < REPEATS.start else SECONDS_A_MEASUREMENT) and repeats < REPEATS.stop:
         started = time.perf_counter()
         work()
         if device.type == "cuda":

@@ -14,6 +14,7 @@ from seq2seq.tasks.results import InputError
 from seq2seq.trace import BLOCK_KINDS, BlockMass, PatternRecord
 
 MAX_BLOCKS = 1024  # of a text: a map of a million cells
+MOST_SHUFFLED = 25_000_000  # blocks, in the authors' draw: two or three seconds
 NUM_LAYERS = 12  # through which a token's hearing is followed
 
 
@@ -91,6 +92,7 @@ def block_counts(settings: PatternSettings) -> np.ndarray:
 def table_of(settings: PatternSettings) -> BlockTable:
     """The table of a text that is too long for dense attention."""
     longest = max(settings.length, settings.max_length)
+    refuse_long_draw(settings, longest)
     try:
         return settings.sparsity.table(settings.length, settings.num_heads, longest, settings.layer)
     except ValueError as error:
@@ -98,6 +100,18 @@ def table_of(settings: PatternSettings) -> BlockTable:
             f"The authors' plan cannot draw {settings.num_random_blocks} random blocks of {settings.block_size} tokens "
             f"for each row at {settings.length:,} tokens. Choose smaller blocks, fewer random ones, or another length."
         ) from error
+
+
+def refuse_long_draw(settings: PatternSettings, longest: int) -> None:
+    """Raises: InputError where whoever asks would wait too long, as the draw cannot be stopped."""
+    if settings.random_blocks == "reference" or not settings.num_random_blocks:
+        return
+    if settings.sparsity.shuffled(settings.length, settings.num_heads, longest) > MOST_SHUFFLED:
+        raise InputError(
+            f"At {settings.length:,} tokens, the authors’ plan draws for all {longest:,} tokens that the model reads, "
+            f"and for each of its heads. With blocks of {settings.block_size} and {settings.num_heads} heads, this "
+            "takes too long. Choose larger blocks, fewer heads, or a model that reads less."
+        )
 
 
 def visible_counts(table: BlockTable) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from seq2seq.engine import ModelCard
 from seq2seq.tasks import TASKS, Generated, InputError, Section, TokenCount
-from seq2seq.tasks.cost import MEASURED_LENGTHS, Machine
+from seq2seq.tasks.cost import Machine, measured_lengths
 from seq2seq.tasks.mass import LayersRead
 from seq2seq.tasks.results import Reading
 from seq2seq.tasks.sections import sections, sentences_of
@@ -148,7 +148,7 @@ class StandInEngine:
     machine = Machine("Abacus", "float32", 2)
 
     def measure(self, settings):
-        for length in MEASURED_LENGTHS:
+        for length in measured_lengths(settings):
             time.sleep(self.seconds_per_token)
             self.steps += 1
             yield Timing(length, 1e-7 * length**2, 1e-4 * length)

@@ -12,7 +12,7 @@ from demo.exploring import draw, lay
 from demo.handlers import open_document
 from demo.layout import build
 from demo.looking import Looking
-from demo.tabs.events import MODEL_QUEUE
+from demo.tabs.events import MODEL_QUEUE, PATTERN_QUEUE
 from demo.theme import launch_options, theme
 from seq2seq.tasks import TASKS
 
@@ -24,6 +24,11 @@ def test_all_model_events_share_one_queue(engine):
     others = {each.__name__ for each in (open_document, lay, Looking.arrive, Looking.take, Arriving.arrive)}
     others |= {"pattern", "models"}  # endpoints that need no model
     assert {event.concurrency_id for event in queued if event.fn.__name__ not in others} == {MODEL_QUEUE}
+
+
+def test_patterns_for_programs_are_made_one_at_a_time(engine):
+    [event] = [event for event in build(engine).fns.values() if event.concurrency_id == PATTERN_QUEUE]
+    assert event.concurrency_limit == 1
 
 
 def test_no_choice_is_dropped_while_another_is_followed(engine):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from demo.explorer_words import NO_HEADS, PART_LABEL
+from demo.explorer_words import NO_HEADS, NO_SUCH_PLACE, PART_LABEL, RESULT_HINT
 from demo.looking import MOST_CELLS, WHOLE, Explored, Looking, draw
+from demo.wording import APOLOGY
 from seq2seq.engine import Engine, EngineSettings, View
 from tests.serving import serve
 
@@ -126,6 +128,30 @@ def test_why_comes_method_by_method(looking, explored):
     assert "“opened”" in before["says"]
 
 
+ODD = ("a text", "two\nlines", 1.5, True, None, [1], {}, -1, 10**9)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_head_that_there_is_not_is_refused_and_never_shown(looking, explored, odd):
+    for event in (SimpleNamespace(layer=odd, head=0), SimpleNamespace(layer=0, head=odd), SimpleNamespace()):
+        with pytest.raises(gr.Error, match=NO_SUCH_PLACE):
+            looking.choose_head(explored, "cross", "words", WHOLE, event)
+    with pytest.raises(gr.Error, match=RESULT_HINT):
+        looking.choose_head(None, "cross", "words", WHOLE, SimpleNamespace(layer=0, head=0))
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_places_that_there_are_not_are_told_in_plain_words(looking, explored, odd):
+    [(shown, _)] = looking.why(explored, odd)
+    assert shown["problem"] == NO_SUCH_PLACE
+    for event in (SimpleNamespace(place=odd, token_id=5), SimpleNamespace(place=0, token_id=odd)):
+        [(shown, *_)] = looking.go_on(explored, event)
+        assert shown["problem"]
+        assert shown["problem"] != APOLOGY
+    [(shown, *_)] = looking.go_on(None, SimpleNamespace(place=0, token_id=5))
+    assert shown["problem"] == RESULT_HINT
+
+
 def test_no_heads_are_no_experiment(looking, explored):
     with pytest.raises(gr.Error, match=NO_HEADS):
         looking.without_heads(explored, "cross", [], [1])
@@ -155,7 +181,9 @@ def test_the_endpoint_lets_the_model_write(client):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [({"task": "sing"}, "There is no task"), ({"kind": "sideways"}, "no kind"), ({"grain": "letters"}, "no grain"),
-     ({"layer": 7}, "from 1 to 6"), ({"combination": "sum"}, "no combination"), ({"model": "/etc"}, "no model called"),
+     ({"layer": 7}, "from 1 to 6"), ({"layer": 1.5}, "it is 1.5"),
+     ({"layer": "x"}, "it is x"), ({"layer": [1]}, "from 1 to 6"), ({"layer": {}}, "from 1 to 6"),
+     ({"combination": "sum"}, "no combination"), ({"model": "/etc"}, "no model called"),
      ({"text": " "}, "no text yet")],
 )  # fmt: skip
 def test_the_endpoint_refuses_in_plain_words(client, wrong, said):

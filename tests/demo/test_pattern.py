@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import gradio as gr
 import pytest
 from gradio.utils import deep_hash
 from gradio_client import Client
@@ -139,6 +140,15 @@ def test_what_cannot_be_read_is_said(exploring, text, model, changed, message):
     assert read == {"__type__": "update"}
 
 
+@pytest.mark.parametrize("head", ["a text", [1], {}, None, True])
+def test_a_head_that_is_no_number_is_left_open_for_the_text(exploring, head):
+    *_, (_, read) = exploring.read(TEXT, "stand-in", *form())
+    _, length, known_head, *_ = lay(read, head)
+    assert (length, known_head) == (len(read.mass.tokens), None)
+    with pytest.raises(gr.Error, match="No text has been read yet"):
+        lay(None, head)
+
+
 def test_measurements_come_one_by_one_and_end_with_a_figure(exploring):
     begun, *steps, (shown, frame, figure) = exploring.measure(*form())
     assert begun[0]["notes"] == ["Measuring length 1 of 5…"]
@@ -150,6 +160,12 @@ def test_measurements_come_one_by_one_and_end_with_a_figure(exploring):
     ]
     assert frame["visible"]
     assert len(figure.data[0].x) == 5
+
+
+def test_lengths_that_would_take_long_are_not_measured_and_that_is_said(exploring):
+    *_, (shown, _, figure) = exploring.measure(*form(num_heads=64))
+    assert len(shown["text"].splitlines()) == len(figure.data[0].x) == 3
+    assert shown["notes"][1:] == ["Beyond 2,048 tokens, these settings take too long to be measured while others wait."]
 
 
 def test_a_measurement_that_is_left_keeps_what_it_has(exploring):

@@ -44,7 +44,9 @@ def test_of_what_makes_no_sense_little_is_said_again():
         assert len(str(told.value)) < 300
 
 
-@pytest.mark.parametrize(("name", "number"), [("num_beams", 500), ("num_beams", 2.5), ("top_p", -1), ("seed", "7")])
+@pytest.mark.parametrize(
+    ("name", "number"), [("num_beams", 500), ("num_beams", 2.5), ("top_p", -1), ("seed", "7"), ("seed", True)]
+)
 def test_programs_are_held_to_the_same_limits(name, number):
     with pytest.raises(InputError, match=f"{wording.SETTINGS[name][0]} must be"):
         settings_of(None, None, {**dict.fromkeys(BY_NAME), name: number})

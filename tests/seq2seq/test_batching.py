@@ -16,7 +16,9 @@ from seq2seq.models import together
 from seq2seq.models.generating import CachedDecoding
 from seq2seq.models.stack import Stack
 from seq2seq.tasks import GenerationSettings, InputError
+from seq2seq.tasks import turns as taking
 from seq2seq.tasks.turns import Turns, in_turns
+from tests.waiting import until
 
 TEXTS = (
     "The bridge was built in 1932. It was closed in the spring.",
@@ -243,6 +245,72 @@ def test_turns_come_in_the_order_of_asking():
 def enter(turns: Turns, order: list[int], number: int) -> None:
     with turns:
         order.append(number)
+
+
+def look(turns: Turns, order: list[str]) -> None:
+    with turns.looks:
+        time.sleep(0.2)
+        order.append("look")
+
+
+def write_steps(turns: Turns, order: list[str], count: int) -> None:
+    for _ in range(count):
+        with turns:
+            order.append("step")
+
+
+def all_in_line(count: int, work: Callable[..., None], turns: Turns, *arguments) -> list[threading.Thread]:
+    """Begun, and waiting in `turns.looks`, which this thread keeps from them."""
+    threads = [threading.Thread(target=work, args=(turns, *arguments)) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(turns._looks) == count)
+    return threads
+
+
+def test_who_writes_does_not_wait_for_all_looks_at_every_token(monkeypatch):
+    monkeypatch.setattr(taking, "MOMENT", 10)  # however late a busy machine lets a thread go on
+    turns, order = Turns(), []
+    with turns:
+        looks = all_in_line(4, look, turns, order)
+    write_steps(turns, order, 20)
+    monkeypatch.setattr(taking, "MOMENT", 0)
+    for thread in looks:
+        thread.join(10)
+    assert order.count("look") == 4
+    assert order[: order.index("step")] == ["look"]
+    assert order[: len(order) - order[::-1].index("step")].count("look") <= 2
+
+
+def test_looks_have_their_turn_while_others_write_without_an_end():
+    turns, order, over = Turns(), [], threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            write_steps(turns, order, 1)
+
+    with turns:
+        writers = [threading.Thread(target=write) for _ in range(2)]
+        for thread in writers:
+            thread.start()
+        looks = all_in_line(3, look, turns, order)
+    for thread in looks:
+        thread.join(30)
+    over.set()
+    for thread in writers:
+        thread.join(30)
+    first, last = order.index("look"), len(order) - order[::-1].index("look")
+    assert order.count("look") == 3
+    assert order[first:last].count("step") > 3
+
+
+def test_one_who_looks_may_write_meanwhile_and_the_other_way_round():
+    turns = Turns()
+    with turns.looks, turns, turns.looks:
+        assert not turns.are_free
+    with turns, turns.looks:
+        assert not turns.are_free
+    assert turns.are_free
 
 
 def test_items_in_turns_leave_room_between_them():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import time
+from zipfile import ZipFile
 
 import pytest
 
@@ -21,6 +23,29 @@ def text_of(data: bytes) -> str:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_text_files_of_old_and_new_machines(encoding):
     assert text_of("Zoë said: “Yes” – twice.".encode(encoding)) == "Zoë said: “Yes” – twice."
+
+
+def test_a_wrong_byte_of_a_text_costs_one_letter():
+    whole = "Zoë said: “Yes” – twice. " * 20
+    assert text_of(whole.encode() + b"\xff " + "Überall.".encode()) == whole + "\ufffd Überall."
+    assert text_of(whole.encode() + "é".encode()[:1]) == whole + "\ufffd"
+
+
+@pytest.mark.parametrize("mark", ["\ufeff", "", "\n"])
+def test_a_text_about_the_format_of_a_pdf_is_a_text(mark):
+    text = "A PDF begins with %PDF-1.7 – and then come its objects."
+    assert text_of((mark + text).encode()).strip() == text
+
+
+def test_a_pdf_behind_something_else_is_a_pdf():
+    assert text_of(b"From a mail.\r\n" + pdf("Ada wrote.")) == "Ada wrote."
+
+
+def strict(package: bytes) -> bytes:
+    with ZipFile(io.BytesIO(package)) as file:
+        relations = file.read("_rels/.rels")
+    names = b"http://schemas.openxmlformats.org/officeDocument/2006", b"http://purl.oclc.org/ooxml/officeDocument"
+    return with_part(package, "_rels/.rels", relations.replace(*names))
 
 
 def test_pages_follow_each_other_and_cut_words_are_put_together():
@@ -87,8 +112,12 @@ def test_a_word_file_is_read_as_it_would_be_printed():
         (COMPOUND_FILE + "EncryptedPackage".encode("utf-16-le"), reading.LOCKED),
         (COMPOUND_FILE + "WordDocument".encode("utf-16-le"), reading.NOT_TEXT),
         (b"PK\x05\x06" + bytes(18), reading.NOT_TEXT),
+        (b"", reading.EMPTY),
+        (b"\xef\xbb\xbf \n\n -- ", reading.EMPTY),
+        (strict(word_file()), reading.STRICT),
+        (b"Junk\n" + pdf("Ada wrote.")[:200], reading.BROKEN),
     ],
-    ids=range(16),
+    ids=range(20),
 )
 def test_what_cannot_be_read_is_said_in_plain_words(data, notice):
     with pytest.raises(InputError) as raised:

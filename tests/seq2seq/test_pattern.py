@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2seq.attention.block_table import BlockSparsity
 from seq2seq.attention.kernel import Dense
 from seq2seq.attention.tape import recording
 from seq2seq.engine import Engine
@@ -123,6 +125,29 @@ def test_settings_that_do_not_go_together_are_explained(wrong, message):
     assert pattern(PatternSettings(length=MAX_BLOCKS * 2, block_size=2)).num_blocks == MAX_BLOCKS
 
 
+@pytest.mark.parametrize(
+    ("length", "block_size", "num_heads", "max_length", "is_drawn"),
+    [
+        (4096, 64, 64, 65_536, True),
+        (1024, 1, 4, 4096, True),
+        (1000, 1, 64, 65_536, True),  # the draw for other lengths is one for the text alone
+        (1024, 1, 64, 65_536, False),
+        (1024, 1, 1, 65_536, False),
+        (4096, 8, 64, 65_536, False),
+    ],
+)
+def test_no_draw_is_begun_that_would_take_long(length, block_size, num_heads, max_length, is_drawn, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(BlockSparsity, "table", lambda *arguments: drawn.append(arguments))
+    chosen = PatternSettings(length, block_size, 16, "original", num_heads=num_heads, max_length=max_length)
+    if is_drawn:
+        table_of(chosen)
+    else:
+        with pytest.raises(InputError, match="takes too long"):
+            table_of(chosen)
+    assert bool(drawn) == is_drawn
+
+
 @settings(max_examples=60, deadline=None)
 @given(sparse_settings())
 def test_operations_are_those_of_the_rows_as_the_attention_works_on_them(chosen):
@@ -147,13 +172,55 @@ def test_costs_grow_as_they_should():
 def test_measuring_goes_on_only_as_long_as_someone_asks(monkeypatch):
     monkeypatch.setattr(cost, "MEASURED_LENGTHS", (64, 200))
     chosen = PatternSettings(block_size=8, num_random_blocks=1, num_heads=2, head_dim=4, random_blocks="original")
-    timings = list(measure(chosen, torch.device("cpu"), torch.float32))
+    timings = list(measure(chosen, torch.device("cpu"), torch.float32, nullcontext()))
     assert [timing.length for timing in timings] == [64, 200]
     assert all(timing.full_seconds > 0 and timing.sparse_seconds > 0 for timing in timings)
     called = []
     monkeypatch.setattr(cost, "seconds", lambda *_: called.append(1) or 1.0)
-    next(measure(chosen, torch.device("cpu"), torch.float32))
+    next(measure(chosen, torch.device("cpu"), torch.float32, nullcontext()))
     assert len(called) == 2
+
+
+def test_full_and_sparse_attention_are_measured_in_a_turn_each(monkeypatch):
+    monkeypatch.setattr(cost, "MEASURED_LENGTHS", (64, 200))
+    done = []
+    monkeypatch.setattr(cost, "seconds", lambda *_: done.append("measured") or 1.0)
+
+    class Turns:
+        def __enter__(self):
+            done.append("turn")
+
+        def __exit__(self, *error):
+            pass
+
+    list(measure(PatternSettings(block_size=8, num_random_blocks=1), torch.device("cpu"), torch.float32, Turns()))
+    assert done == ["turn", "measured"] * 4
+
+
+def test_what_takes_a_second_is_not_repeated(monkeypatch):
+    monkeypatch.setattr(cost.time, "perf_counter", iter(range(100)).__next__)
+    runs = []
+    assert cost.seconds(lambda: runs.append(1), torch.device("cpu")) == 1
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize(
+    ("num_heads", "head_dim", "block_size", "longest"),
+    [
+        (12, 64, 64, 8192),
+        (16, 64, 64, 4096),
+        (64, 64, 64, 2048),
+        (64, 512, 64, 512),
+        (64, 64, 1, 1024),
+        (1, 1, 1, 8192),
+    ],
+)
+def test_only_so_much_is_measured_as_others_can_wait_for(num_heads, head_dim, block_size, longest, monkeypatch):
+    chosen = PatternSettings(block_size=block_size, num_heads=num_heads, head_dim=head_dim)
+    assert cost.measured_lengths(chosen)[-1] == longest
+    monkeypatch.setattr(cost, "MEASURED_LENGTHS", (longest * 2,) if longest < 8192 else (longest * 16,))
+    with pytest.raises(InputError, match="too long to measure here. Choose fewer"):
+        cost.measured_lengths(chosen)
 
 
 def dense_mass(query, key, bias, block_size) -> np.ndarray:
