@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import re
 import secrets
 from asyncio import Lock, Semaphore
@@ -105,7 +106,8 @@ class Uploads:
                 await self.app(*posted(file, name, scope), send)
             except OSError:
                 for path in unfinished(folder) - others:
-                    path.unlink(missing_ok=True)
+                    os.truncate(path, 0)  # it is still open, and would have its room for as long
+                    path.unlink()
                 raise
             self.kept.add(name, file.size)
 
