@@ -22,9 +22,7 @@ Item = TypeVar("Item")
 Line = deque[tuple[int, threading.Event]]  # of threads, each of which is called by its event
 
 TOO_MUCH = "This takes more memory than there is here. Shorten the text, or choose a smaller model or fewer beams."
-MOMENT = (
-    0.05  # seconds from a token to the next one's asking, at most: its run's search, and what is done with its text
-)
+MOMENT = 0.05  # seconds, at most, in which a run asks for its next token: it searches, and its text is shown
 
 
 class Turns:
