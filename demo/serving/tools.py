@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 import httpx
+from anyio import CancelScope
 
 from demo import wording
 from demo.serving.logs import log_nothing_of_assistants
@@ -74,17 +75,23 @@ async def results(
     Raises: NotDone.
     """
     async with httpx.AsyncClient(base_url=address, headers=headers, timeout=None) as client:
-        joined = await client.post(f"{API}/v2{endpoint}", json=arguments)
-        answer = joined.json()
-        if joined.is_error:
-            raise NotDone(answer["detail"])
-        async with client.stream("GET", f"{API}{endpoint}/{answer['event_id']}") as stream:
+        with CancelScope(shield=True):  # what has been asked for is cancelled by whoever listens to it, and hangs up
+            joined = await client.post(f"{API}/v2{endpoint}", json=arguments)
+            answer = joined.json()
+            if joined.is_error:
+                raise NotDone(answer["detail"])
+            listening = client.build_request("GET", f"{API}{endpoint}/{answer['event_id']}")
+            stream = await client.send(listening, stream=True)
+        try:
             async for event, data in events(stream.aiter_lines()):
                 if event == "error":
                     reason = data.get("error") if isinstance(data, dict) else data
                     raise NotDone(reason or wording.APOLOGY)
                 if event in ("generating", "complete") and data:
                     yield data[0]
+        finally:
+            with CancelScope(shield=True):
+                await stream.aclose()
 
 
 async def events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, Any]]:

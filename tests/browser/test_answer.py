@@ -199,7 +199,7 @@ def test_a_hundred_thousand_characters_leave_the_page_at_ease(visit):
     candidates(panel).nth(1).click()
     expect(marked(panel)).to_have_text("Charles Babbage")
     expect(marked(panel)).to_be_in_viewport()
-    assert panel.page.evaluate("longest") < 1000  # milliseconds
+    assert panel.page.evaluate("longest") < 3000  # milliseconds
 
 
 def test_a_file_fills_the_text_box(visit):

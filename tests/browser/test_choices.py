@@ -24,6 +24,7 @@ from tests.browser.panel import TEXT, box, button, finished_fusion, read, run, w
 from tests.browser.test_pattern import number
 from tests.demo.stand_in import StandInEngine
 from tests.serving import serve
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -76,13 +77,6 @@ def choose(panel: Locator, label: str, option: str) -> None:
     expect(panel.page.get_by_role("option")).to_have_count(0)  # a list that fades out has options too
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE / 1000
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def links(layer: int, head: int | None = None) -> str:
     """What the table of links says of the fusion of TEXT."""
     engine = StandInEngine(seconds_per_token=0)
@@ -113,7 +107,7 @@ def test_the_last_of_several_layers(visit, engine, held):
     panel = fused(visit)
     held()
     choose(panel, "Layer", "^1 of")
-    wait_for(lambda: engine.looks == [0])
+    until(lambda: engine.looks == [0])
     choose(panel, "Layer", "^2 of")
     choose(panel, "Layer", "^3 of")
     engine.may_look.set()
@@ -127,7 +121,7 @@ def test_the_last_of_several_sections(visit, engine, held):
     expect(read(panel).filter(has_text="Holm").first).to_be_visible()
     held()
     choose(panel, "Section of your text", "^2 of")
-    wait_for(lambda: len(engine.looks) == 1)
+    until(lambda: len(engine.looks) == 1)
     choose(panel, "Section of your text", "^3 of")
     engine.may_look.set()
     expect(read(panel).filter(has_text="Lund").first).to_be_visible()
@@ -137,7 +131,7 @@ def test_a_head_that_is_chosen_while_a_layer_is_looked_up(visit, engine, held):
     panel = fused(visit)
     held()
     choose(panel, "Layer", "^1 of")
-    wait_for(lambda: engine.looks == [0])
+    until(lambda: engine.looks == [0])
     choose(panel, "Head", "^2 of")
     expect(panel.locator("table.links")).to_have_text(links(LAST_LAYER, head=1))
     engine.may_look.set()
@@ -204,7 +198,7 @@ def drawings(monkeypatch) -> Iterator[Drawings]:
 def test_a_form_that_is_changed_while_the_first_pattern_is_drawn(visit, drawings):
     drawings.held_length = 4096
     panel = drawings.visited(visit())
-    wait_for(lambda: drawings.begun == [(4096, False)])
+    until(lambda: drawings.begun == [(4096, False)])
     number(panel, "Length").fill("700")
     drawings.let_go(panel)
     expect(panel.get_by_text("700 tokens in 11 blocks")).to_be_visible()
@@ -213,7 +207,7 @@ def test_a_form_that_is_changed_while_the_first_pattern_is_drawn(visit, drawings
 def test_a_cost_that_is_chosen_while_a_pattern_is_drawn(visit, drawings):
     panel = drawings.visited_once_drawn(visit())
     number(panel, "Layer").fill("3")
-    wait_for(lambda: len(drawings.begun) == 2)
+    until(lambda: len(drawings.begun) == 2)
     panel.get_by_label("Memory").check()
     drawings.let_go(panel)
     expect(panel.get_by_text("Memory of the scores")).to_be_visible()
@@ -222,7 +216,7 @@ def test_a_cost_that_is_chosen_while_a_pattern_is_drawn(visit, drawings):
 def test_a_text_that_is_read_while_a_pattern_is_drawn(visit, drawings):
     panel = drawings.visited_once_drawn(visit())
     number(panel, "Layer").fill("3")
-    wait_for(lambda: len(drawings.begun) == 2)
+    until(lambda: len(drawings.begun) == 2)
     box(panel).fill(TEXT * 20)
     button(panel, "Read").click()
     expect(panel.get_by_text("Stand-in has read")).to_be_visible()

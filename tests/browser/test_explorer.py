@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.panel import TEXT, box, button, finished_fusion, lit, output, read, run, start_long_run, written
-from tests.browser.test_choices import choose, wait_for
+from tests.browser.test_choices import choose
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser
@@ -278,7 +278,7 @@ def test_all_heads_are_those_of_the_next_result_too(visit):
     panel = explorer(page)
     panel.get_by_role("textbox", name=re.compile("^What was written")).fill("Letters were written in 1843.")
     button(panel, "Look").click()
-    wait_for(lambda: inked(pictures) not in ([], before))
+    until(lambda: inked(pictures) not in ([], before))
 
 
 def inked(pictures: Locator) -> list[str]:

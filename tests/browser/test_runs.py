@@ -23,6 +23,7 @@ from tests.browser.panel import (
     wait_until_finished,
     written,
 )
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -32,14 +33,6 @@ EXAMPLES = {
     "Summarize": ("A library by bus", "For 22 years"),
 }
 WAYS = [("Fuse", "Fuse"), ("Fuse", "Split"), ("Summarize", "Summarize")]  # tab, button
-SECONDS_TO_STOP = 20
-
-
-def wait_for(condition, seconds: float = SECONDS_TO_STOP) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
 
 
 @pytest.mark.parametrize(("tab", "name"), WAYS)
@@ -92,7 +85,7 @@ def test_cancel_stops_and_the_next_run_works(visit, engine):
     button(panel, "Cancel").click()
     expect(panel.locator(".result-notes")).to_have_text("Stopped.")
     expect(button(panel, "Cancel")).to_be_disabled()
-    assert wait_for(lambda: engine.left == left + 1)
+    until(lambda: engine.left == left + 1)
     stopped = output(panel).inner_text()
     time.sleep(1)
     assert output(panel).inner_text() == stopped

@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 import threading
-import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from demo.settings import PageSettings
 from tests.demo.stand_in import StandInEngine
 from tests.demo.visitor import Visitor
 from tests.serving import serving
-from tests.waiting import until
+from tests.waiting import until, within
 
 LARGE = 15_000_000  # bytes, which a text may have
 plain = st.none() | st.integers(-(2**63), 2**64 - 1) | st.text()
@@ -67,9 +66,8 @@ def test_a_long_text_is_one_part(text):
     ids=range(9),
 )  # fmt: skip
 def test_what_is_much_to_build_is_refused_in_a_moment(body):
-    began = time.monotonic()
-    assert not is_simple(body)
-    assert time.monotonic() - began < 2
+    with within(10):
+        assert not is_simple(body)
 
 
 @pytest.mark.parametrize(
@@ -111,9 +109,8 @@ def test_json_is_read_where_something_takes_it(path, wanted):
 def test_no_body_keeps_the_server_from_others():
     with serving(StandInEngine(0), PageSettings()) as (_, address):
         for path in ("gradio_api/call/fuse", "gradio_api/run/predict", "gradio_api/reset", "healthz", "nothing"):
-            began = time.monotonic()
-            answer = httpx.post(f"{address}/{path}", content=b'{"data": [' + b"[]," * 500_000 + b"[]]}")
-            assert time.monotonic() - began < 2
+            with within(10):
+                answer = httpx.post(f"{address}/{path}", content=b'{"data": [' + b"[]," * 500_000 + b"[]]}")
             told = (413, limit_words.TOO_MUCH) if path.startswith("gradio_api") else (404, limit_words.NOTHING_THERE)
             assert (answer.status_code, answer.json()["detail"]) == told
 

@@ -15,6 +15,7 @@ from demo.serving.connections import HeadOfChunks
 from demo.settings import PageSettings
 from tests.demo.stand_in import StandInEngine
 from tests.serving import serving
+from tests.waiting import PATIENCE
 
 CHUNKS = b"1\r\na\r\n" * 50_000
 
@@ -28,7 +29,7 @@ def address() -> Iterator[str]:
 def answered(address: str, path: str, about: str, body: bytes) -> tuple[bytes, str]:
     """The head of an answer, to the end of the connection, and what it says."""
     url = httpx.URL(address)
-    with socket.create_connection((url.host, url.port), timeout=20) as sender:
+    with socket.create_connection((url.host, url.port), timeout=PATIENCE) as sender:
         head = f"POST {path} HTTP/1.1\r\nHost: {url.host}\r\nContent-Type: application/json\r\n{about}\r\n\r\n"
         sender.sendall(head.encode() + body)
         head, _, told = b"".join(iter(lambda: sender.recv(10_000), b"")).partition(b"\r\n\r\n")

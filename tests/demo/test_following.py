@@ -21,7 +21,7 @@ from seq2seq.tasks.pattern import pattern
 from tests.demo.stand_in import StandInEngine
 from tests.demo.visitor import Visitor
 from tests.serving import serving
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 TEXT = "Ada wrote. She wrote notes."
 
@@ -36,7 +36,7 @@ class Slow(StandInEngine):
     def count_tokens(self, task, text, model=None):
         self.at_once += 1
         self.most = max(self.most, self.at_once)
-        assert self.may.wait(20)
+        assert self.may.wait(PATIENCE)
         time.sleep(0.01)
         self.at_once -= 1
         return super().count_tokens(task, text, model)
@@ -76,7 +76,7 @@ def test_patterns_are_drawn_one_at_a_time_and_whoever_finds_too_many_waiting_is_
     def slow_pattern(*about):
         drawing.append(about)
         most.append(len(drawing))
-        assert may.wait(20)
+        assert may.wait(PATIENCE)
         drawing.pop()
         return pattern(*about)
 
@@ -87,7 +87,7 @@ def test_patterns_are_drawn_one_at_a_time_and_whoever_finds_too_many_waiting_is_
 
         def draw() -> httpx.Response:
             asked = {"fn_index": number, "session_hash": "s", "data": form}
-            return httpx.post(f"{address}/gradio_api/run/predict", json=asked, timeout=20)
+            return httpx.post(f"{address}/gradio_api/run/predict", json=asked, timeout=PATIENCE)
 
         asked = [pool.submit(draw) for _ in range(8)]
         until(lambda: sum(each.done() for each in asked) == 5)
@@ -105,7 +105,7 @@ def test_views_are_made_one_at_a_time_and_whoever_finds_too_many_waiting_is_told
     def redraw(*about):
         viewed.append(about)
         most.append(len(viewed))
-        assert may.wait(20)
+        assert may.wait(PATIENCE)
         viewed.pop()
         return handlers.redraw(*about)
 
@@ -128,7 +128,7 @@ def test_whatever_draws_a_result_that_is_there_is_a_view():
 
 def test_nothing_is_done_in_spare_time_beside_the_same():
     began, may = [], Event()
-    run = in_spare_time(lambda text: began.append(text) or may.wait(20), Lock(), lambda: True)
+    run = in_spare_time(lambda text: began.append(text) or may.wait(PATIENCE), Lock(), lambda: True)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(run, "first")
         until(lambda: began)

@@ -24,6 +24,7 @@ from tests import waiting
 from tests.demo.test_serving import metrics
 from tests.demo.visitor import Visitor
 from tests.serving import serving
+from tests.waiting import PATIENCE, within
 
 TEXT = "Anna Lind moved to Oslo in 2011. She opened a bakery there."
 OTHER = "Rain fell all night. The river rose."
@@ -59,7 +60,7 @@ def steps(monkeypatch) -> Steps:
     steps.may_begin.set()
 
     def slow(runs, tokens):
-        assert steps.may_begin.wait(30)
+        assert steps.may_begin.wait(PATIENCE)
         steps.begun.append({ref(run.cache) for run in runs})
         time.sleep(SECONDS_A_STEP)
         return next_logits(runs, tokens)
@@ -162,7 +163,7 @@ def test_whoever_shares_its_steps_goes_on(engine, page, steps, visit):
         until(lambda: len(steps.runs()) == 2)
     until(lambda: len(server.calls.running) == 1)
     taken = len(steps.begun)
-    assert companion.result(timeout=30) == alone.text
+    assert companion.result(PATIENCE) == alone.text
     assert sorted(steps.of(run, taken) > 1 for run in steps.runs()) == [False, True]
 
 
@@ -175,7 +176,7 @@ def test_whoever_leaves_while_waiting_is_never_served(engine, steps):
             until(server.num_waiting)
         until(lambda: not server.num_waiting())
         steps.may_begin.set()
-        assert first.result(timeout=30)
+        assert first.result(PATIENCE)
         taken = len(steps.begun)
         time.sleep(3 * SECONDS_A_STEP)
         assert len(steps.begun) == taken
@@ -192,7 +193,7 @@ def test_whoever_cancels_before_the_first_step_gives_the_place_back(engine, monk
         client = Client(address, verbose=False)
         client.submit(TEXT, api_name="/fuse")
         until(lambda: queueing.set_task_name is not cancel)
-        assert client.submit(OTHER, api_name="/fuse").result(timeout=10)
+        assert client.submit(OTHER, api_name="/fuse").result(PATIENCE)
         assert not server.demo._queue.get_active_worker_count()
 
 
@@ -201,7 +202,7 @@ def test_whoever_cancels_before_joining_is_not_served(page, steps):
     visitor, early = Visitor(server, address), server.early_cancel
     asked = {"session_hash": visitor.session, "fn_index": visitor.event("generate"), "event_id": None}
     with ThreadPoolExecutor() as pool:
-        cancelling = pool.submit(httpx.post, f"{address}/gradio_api/cancel", json=asked, timeout=20)
+        cancelling = pool.submit(httpx.post, f"{address}/gradio_api/cancel", json=asked, timeout=PATIENCE)
         until(lambda: early.expected)
         visitor.fuse(TEXT)
         assert cancelling.result().json() == {"success": True}
@@ -213,13 +214,12 @@ def test_whoever_cancels_before_joining_is_not_served(page, steps):
 def test_few_wait_to_cancel_what_has_not_joined(page, monkeypatch):
     server, address = page
     monkeypatch.setattr(early_cancel, "MOST_WAITING", 2)
-    monkeypatch.setattr(early_cancel, "SECONDS_TO_JOIN", 2)
+    monkeypatch.setattr(early_cancel, "SECONDS_TO_JOIN", 5)
     with ThreadPoolExecutor() as pool:
         early = [pool.submit(cancelled, address, f"visitor{number}") for number in range(2)]
         until(lambda: server.early_cancel.num_waiting == 2)
-        began = time.monotonic()
         assert cancelled(address, "another").json() == {"success": True}
-        assert time.monotonic() - began < 1
+        assert not any(each.done() for each in early)
         assert [each.result().status_code for each in early] == [200, 200]
     assert not server.early_cancel.num_waiting
 
@@ -227,13 +227,12 @@ def test_few_wait_to_cancel_what_has_not_joined(page, monkeypatch):
 @pytest.mark.parametrize("name", ["x" * 65, "é", "a b", "x" * 1_000_000])
 def test_nobody_waits_to_cancel_what_has_no_plain_name(page, name):
     server, address = page
-    began = time.monotonic()
-    assert cancelled(address, name).status_code == 400
-    assert cancelled(address, "visitor", name).status_code == 400
-    assert time.monotonic() - began < early_cancel.SECONDS_TO_JOIN / 2
+    with within(early_cancel.SECONDS_TO_JOIN):
+        assert cancelled(address, name).status_code == 400
+        assert cancelled(address, "visitor", name).status_code == 400
     assert not server.early_cancel.expected
 
 
 def cancelled(address: str, session: str, event_id: str | None = None) -> httpx.Response:
     asked = {"session_hash": session, "fn_index": 1, "event_id": event_id}
-    return httpx.post(f"{address}/gradio_api/cancel", json=asked, timeout=20)
+    return httpx.post(f"{address}/gradio_api/cancel", json=asked, timeout=PATIENCE)

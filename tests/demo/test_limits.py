@@ -25,7 +25,7 @@ from tests.demo.stand_in import OUTPUTS, StandInEngine
 from tests.demo.test_endpoints import stands_still
 from tests.demo.visitor import Visitor
 from tests.serving import serving
-from tests.waiting import until
+from tests.waiting import PATIENCE, until, within
 
 TEXT = "Ada wrote. She wrote notes."
 LONG = "echo " + "one two three four " * 100
@@ -120,7 +120,7 @@ def test_files_that_wait_take_no_place_of_a_run():
     go_on = Event()
     with serving(StandInEngine(0), PageSettings()) as (server, address), ThreadPoolExecutor(50) as at_once:
         opened = next(event for event in server.demo.fns.values() if event.name == "open_document")
-        opened.fn = lambda *_: go_on.wait(30)
+        opened.fn = lambda *_: go_on.wait(PATIENCE)
         files = [Visitor(server, address) for _ in range(MOST_FILES + 20)]
         try:
             came = [*at_once.map(lambda each: each.join("open_document", [None]), files)]
@@ -145,13 +145,13 @@ def test_who_asks_is_read_from_a_header_only_behind_a_proxy_that_is_trusted(trus
 
 def test_a_run_of_the_page_that_takes_too_long_ends_with_what_is_there():
     engine = StandInEngine(0.05)
-    with serving(engine, PageSettings(time_limit=0.5)) as (server, address):
+    with serving(engine, PageSettings(time_limit=2)) as (server, address):
         visitor = Visitor(server, address)
         visitor.fuse(LONG)
         shown = visitor.last()
         assert LONG.startswith(shown["text"])
         assert shown["text"]
-        assert shown["problem"] == limit_words.out_of_time(0.5)
+        assert shown["problem"] == limit_words.out_of_time(2)
         assert shown["notes"] == [wording.BROKEN_OFF]
         assert not shown["running"]
         assert stands_still(engine)
@@ -159,11 +159,11 @@ def test_a_run_of_the_page_that_takes_too_long_ends_with_what_is_there():
 
 def test_an_endpoint_that_takes_too_long_has_told_what_is_there_and_frees_the_model():
     engine = StandInEngine(0.05)
-    with serving(engine, PageSettings(time_limit=1.5)) as (_, address):
+    with serving(engine, PageSettings(time_limit=4)) as (_, address):
         client = Client(address, verbose=False)
         job = client.submit(LONG, api_name="/fuse")
-        with pytest.raises(AppError, match="This took longer than the 1.5 s"):
-            job.result(timeout=10)
+        with pytest.raises(AppError, match="This took longer than the 4 s"):
+            job.result(PATIENCE)
         assert len(job.outputs()) > 5
         with pytest.raises(AppError, match="This took longer"):
             client.predict("fuse", LONG, api_name="/attention")
@@ -195,7 +195,7 @@ class Preparing(StandInEngine):
     """Has much to do before the first snapshot."""
 
     def run(self, *_: object, **__: object) -> Iterator[Generated]:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             go_on()
         yield from ()
@@ -204,12 +204,11 @@ class Preparing(StandInEngine):
 def test_the_time_holds_before_there_is_anything():
     with serving(Preparing(0), PageSettings(time_limit=0.5)) as (server, address):
         visitor = Visitor(server, address)
-        began = time.monotonic()
-        visitor.fuse(TEXT)
-        assert visitor.last()["problem"] == limit_words.out_of_time(0.5)
-        with pytest.raises(AppError, match="This took longer than the 0.5 s"):
-            Client(address, verbose=False).predict(TEXT, api_name="/fuse")
-        assert time.monotonic() - began < 8
+        with within(PATIENCE / 2):
+            visitor.fuse(TEXT)
+            assert visitor.last()["problem"] == limit_words.out_of_time(0.5)
+            with pytest.raises(AppError, match="This took longer than the 0.5 s"):
+                Client(address, verbose=False).predict(TEXT, api_name="/fuse")
 
 
 def test_a_result_that_is_whole_is_not_late():
@@ -232,15 +231,14 @@ def test_who_comes_when_the_queue_is_full_is_told_at_once():
         while not server.num_waiting():
             time.sleep(0.02)
         visitor = Visitor(server, address)
-        began = time.monotonic()
         refused = visitor.fuse(TEXT)
         assert (refused.status_code, refused.json()["detail"]) == (503, limit_words.BUSY)
         with pytest.raises(QueueError, match="Please try again"):
             client.predict(TEXT, api_name="/fuse")
-        assert time.monotonic() - began < 5, "not when it would be its turn"
+        assert not running.done(), "not when it would be its turn"
         assert visitor.end()["problem"] == limit_words.BUSY
         running.cancel()
-        assert waiting.result(timeout=10) == OUTPUTS["fuse"]
+        assert waiting.result(PATIENCE) == OUTPUTS["fuse"]
 
 
 def test_a_text_that_is_too_long_is_refused_in_plain_words():

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import httpx
@@ -235,13 +236,36 @@ def test_a_caller_who_leaves_stops_the_engine(progress):
     with tools(engine) as (server, address):
 
         async def leave(session: ClientSession) -> None:
-            call = session.call_tool("fuse", {"text": LONG}, progress_callback=progress)
-            with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(call, 1)
+            call = asyncio.create_task(session.call_tool("fuse", {"text": LONG}, progress_callback=progress))
+            while not engine.steps:
+                await asyncio.sleep(0.02)
+            call.cancel()
 
         asked(address, leave)
         until(lambda: not server.calls.running)
         assert stands_still(engine)
+
+
+def test_a_caller_who_leaves_before_the_call_is_known_to_have_joined_the_queue_stops_the_engine(monkeypatch):
+    engine, post, joined = StandInEngine(0.05), httpx.AsyncClient.post, Event()
+
+    async def slow_post(client: httpx.AsyncClient, address: str, **asked: Any) -> httpx.Response:
+        answer = await post(client, address, **asked)
+        joined.set()
+        await asyncio.sleep(0.5)
+        return answer
+
+    async def leave(session: ClientSession) -> None:
+        call = asyncio.create_task(session.call_tool("fuse", {"text": LONG}))
+        while not joined.is_set():
+            await asyncio.sleep(0.02)
+        call.cancel()
+
+    monkeypatch.setattr(httpx.AsyncClient, "post", slow_post)
+    with tools(engine) as (server, address):
+        asked(address, leave)
+        until(lambda: not server.is_busy())
+    assert engine.steps < 200, "of 400"
 
 
 def test_many_who_wait_leave_the_page_its_threads():

@@ -13,6 +13,7 @@ from demo.settings import PageSettings
 from tests.aside import awaited
 from tests.demo.stand_in import StandInEngine
 from tests.serving import serving
+from tests.waiting import PATIENCE
 
 START, BODY = {"type": "http.response.start", "status": 200, "headers": []}, {"type": "http.response.body"}
 
@@ -66,7 +67,7 @@ def test_whoever_does_not_read_holds_nobody_up():
     async def ask():
         scope = {"type": "http", "path": "/"}
         held = [asyncio.create_task(pages(scope, nothing, stuck)) for _ in range(AT_ONCE)]
-        await asyncio.wait_for(pages(scope, nothing, reads), 5)
+        await asyncio.wait_for(pages(scope, nothing, reads), PATIENCE)
         for task in held:
             task.cancel()
 
@@ -86,6 +87,6 @@ def is_cut_off(sender: socket.socket, head: bytes) -> bool:
 def test_a_head_without_an_end_is_cut_off(head):
     with serving(StandInEngine(0), PageSettings()) as (_, address):
         url = httpx.URL(address)
-        with socket.create_connection((url.host, url.port), timeout=20) as sender:
+        with socket.create_connection((url.host, url.port), timeout=PATIENCE) as sender:
             assert is_cut_off(sender, head)
         assert httpx.get(f"{address}/healthz").is_success

@@ -34,11 +34,12 @@ from tests.demo.hostile import NASTY, texts, values
 from tests.demo.stand_in import StandInEngine
 from tests.demo.visitor import Visitor
 from tests.serving import serving
+from tests.waiting import PATIENCE
 
 NUM_INPUTS = 10_000
 LONGEST = 500  # characters of a text that a model reads here
 NUM_TEXTS = 10  # beside the nasty ones, through the embedded models
-SECONDS_TO_HEAR = 60  # of the end of all that was asked for
+SECONDS_TO_HEAR = 2 * PATIENCE  # of the end of all that was asked for
 INPUTS_AN_EXAMPLE = 4  # at least, on average: one for each value of an event, and one more
 TEXT = "Ada wrote. She wrote notes."
 OUTPUT = "Ada wrote."  # as short as it can be, as it is written so often
@@ -60,7 +61,7 @@ class Stranger(Visitor):
 
     def __init__(self, server, address: str):
         super().__init__(server, address)
-        self.http = httpx.Client(base_url=f"{address}/gradio_api", timeout=20)
+        self.http = httpx.Client(base_url=f"{address}/gradio_api", timeout=PATIENCE)
         self.num_inputs = 0
         self.is_waiting = False  # for what it has asked for
 

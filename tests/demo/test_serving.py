@@ -27,7 +27,7 @@ from tests.demo.stand_in import OUTPUTS, StandInEngine
 from tests.demo.visitor import Visitor
 from tests.process import free_port
 from tests.serving import serving
-from tests.waiting import until
+from tests.waiting import PATIENCE, until, within
 
 TEXT = "Ada wrote. She wrote notes."
 LONG = "echo " + "one two three four " * 100
@@ -154,12 +154,11 @@ def test_stopped_it_breaks_a_long_run_off_with_what_is_there():
         waiting = client.submit(TEXT, api_name="/fuse")
         until(server.num_waiting)
         server.is_stopped.set()
-        began = time.monotonic()
-        server.finish()
-        assert time.monotonic() - began < 2
+        with within(10):
+            server.finish()
         for job in (running, waiting):
             with pytest.raises(AppError, match="about to restart"):
-                job.result(timeout=5)
+                job.result(PATIENCE)
         assert running.outputs()
 
 
@@ -171,11 +170,11 @@ def test_a_process_that_is_told_to_stop_lets_nobody_in_finishes_and_exits():
         while not job.outputs():
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
+        until(lambda: httpx.get(f"{address}/readyz").status_code == 503)
         refused = httpx.post(f"{address}/gradio_api/call/fuse", json={"data": [TEXT]})
         assert (refused.status_code, refused.json()["detail"]) == (503, limit_words.STOPPING)
-        assert job.result(timeout=10) == OUTPUTS["fuse"]
-        assert process.wait(timeout=20) == 0
+        assert job.result(PATIENCE) == OUTPUTS["fuse"]
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.wait()
@@ -200,7 +199,7 @@ def taken_port() -> Iterator[int]:
 
 def test_a_port_that_the_host_names_and_somebody_has_ends_the_process_with_a_line(taken_port):
     process = stand_in_page(GRADIO_SERVER_PORT=str(taken_port))
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert re.fullmatch(rf"Port {taken_port} \(GRADIO_SERVER_PORT\) is taken\. .*\n", errors)
 
@@ -208,25 +207,24 @@ def test_a_port_that_the_host_names_and_somebody_has_ends_the_process_with_a_lin
 def test_a_folder_for_uploads_that_cannot_be_written_ends_the_process_with_a_line(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     process = stand_in_page(GRADIO_TEMP_DIR=str(tmp_path / "file"))
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert re.fullmatch(r"Nothing can be written in .*file, .*Set GRADIO_TEMP_DIR to .*\n", errors)
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_at_the_keyboard_it_ends_within_two_seconds_and_quietly(times):
+def test_at_the_keyboard_it_waits_for_no_run_and_ends_quietly(times):
     process = stand_in_page(GRADIO_SERVER_PORT=str(free_port()), GLOSS_CONCURRENCY="2")
     try:
         [address] = next(filter(None, (re.findall(r"http://\S+", line) for line in process.stdout)))
         client = Client(address, verbose=False)
         jobs = [client.submit(LONG, api_name="/fuse") for _ in range(4)]
-        until(lambda: any(job.outputs() for job in jobs), 20)
-        began = time.monotonic()
-        for _ in range(times):
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.2)
-        assert process.wait(timeout=20) == 0
-        assert time.monotonic() - began < 2.5 / times
+        until(lambda: any(job.outputs() for job in jobs))
+        with within(PageSettings().grace_seconds):
+            for _ in range(times):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.2)
+            assert process.wait(PATIENCE) == 0
         assert "Traceback" not in process.stderr.read()
     finally:
         process.kill()

@@ -21,7 +21,7 @@ from demo.settings import PageSettings
 from tests.demo.stand_in import StandInEngine
 from tests.demo.visitor import Visitor
 from tests.serving import serving
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 FILE = ("a.txt", b"Ada wrote.")
 PART = b'--B\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n'
@@ -138,7 +138,7 @@ def test_of_its_progress_nothing_is_kept(page, folder):
 def test_whoever_is_slow_is_told_and_makes_room(page, folder, monkeypatch):
     monkeypatch.setattr(uploads, "MOST_SECONDS", 0.3)
     with begin(page[1], PART) as slow:
-        slow.settimeout(5)
+        slow.settimeout(PATIENCE)
         answer = b"".join(iter(lambda: slow.recv(10_000), b"")).decode()
         assert answer.startswith("HTTP/1.1 408")
         assert limit_words.TOO_SLOW in answer
@@ -157,7 +157,7 @@ def test_uploads_of_one_visitor_wait_for_each_other_and_for_nobody_else(page, fo
         finally:
             for each in held:
                 each.close()
-        assert waiting.result(5).is_success
+        assert waiting.result(PATIENCE).is_success
 
 
 def test_of_a_file_that_there_is_no_room_for_nothing_stays(page, folder, monkeypatch, capfd):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 
 import numpy as np
@@ -15,6 +14,7 @@ from demo.serving.weights import of_state
 from demo.setting_fields import FIELDS
 from seq2seq.trace import AttentionRecord, Token
 from tests.demo.stand_in import StandInEngine, tokens_of
+from tests.waiting import within
 
 TEXT = "The river Thames rose near a bridge of London. " * 30
 SETTINGS = ["automatic", False, *[""] * len(FIELDS)]
@@ -56,9 +56,8 @@ def test_a_part_of_an_array_weighs_what_it_keeps_whole():
 
 def test_weighing_takes_a_moment():
     heavy = [Token("a", each, each + 1) for each in range(300_000)], np.zeros((100, 100_000), np.float32)
-    began = time.monotonic()
-    assert of_state(heavy) > 60_000_000
-    assert time.monotonic() - began < 0.5
+    with within(5):
+        assert of_state(heavy) > 60_000_000
 
 
 def test_nothing_that_a_page_keeps_is_left_out():

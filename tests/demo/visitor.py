@@ -13,6 +13,7 @@ import httpx
 from demo.handlers import result
 from demo.serving.server import Server
 from demo.setting_fields import FIELDS
+from tests.waiting import PATIENCE
 
 SETTINGS = ["automatic", False, *[""] * len(FIELDS)]
 
@@ -51,7 +52,7 @@ class Visitor:
     def hears(self) -> Iterator[dict]:
         """The messages about what was joined, to the last."""
         stream = httpx.stream(
-            "GET", f"{self.address}/gradio_api/queue/data", params={"session_hash": self.session}, timeout=20
+            "GET", f"{self.address}/gradio_api/queue/data", params={"session_hash": self.session}, timeout=PATIENCE
         )
         with stream as answer:
             for line in answer.iter_lines():

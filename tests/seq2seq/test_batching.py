@@ -18,7 +18,7 @@ from seq2seq.models.stack import Stack
 from seq2seq.tasks import GenerationSettings, InputError
 from seq2seq.tasks import turns as taking
 from seq2seq.tasks.turns import Turns, in_turns
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 TEXTS = (
     "The bridge was built in 1932. It was closed in the spring.",
@@ -235,10 +235,10 @@ def test_turns_come_in_the_order_of_asking():
         for number in range(5):
             threads.append(threading.Thread(target=lambda number=number: enter(turns, order, number)))
             threads[-1].start()
-            time.sleep(0.02)
+            until(lambda: len(turns._steps) == len(threads))
         assert order == []
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert order == [0, 1, 2, 3, 4]
 
 
@@ -276,7 +276,7 @@ def test_who_writes_does_not_wait_for_all_looks_at_every_token(monkeypatch):
     write_steps(turns, order, 20)
     monkeypatch.setattr(taking, "MOMENT", 0)
     for thread in looks:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert order.count("look") == 4
     assert order[: order.index("step")] == ["look"]
     assert order[: len(order) - order[::-1].index("step")].count("look") <= 2
@@ -295,10 +295,10 @@ def test_looks_have_their_turn_while_others_write_without_an_end():
             thread.start()
         looks = all_in_line(3, look, turns, order)
     for thread in looks:
-        thread.join(30)
+        thread.join(PATIENCE)
     over.set()
     for thread in writers:
-        thread.join(30)
+        thread.join(PATIENCE)
     first, last = order.index("look"), len(order) - order[::-1].index("look")
     assert order.count("look") == 3
     assert order[first:last].count("step") > 3
@@ -320,6 +320,6 @@ def test_items_in_turns_leave_room_between_them():
     entered: list[int] = []
     thread = threading.Thread(target=enter, args=(turns, entered, 1))
     thread.start()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert entered == [1]
     assert list(items) == ["b"]

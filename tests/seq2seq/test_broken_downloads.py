@@ -24,6 +24,7 @@ from seq2seq.models.pretrained import PreTrainedModel
 from tests.fixtures.tokenizers.samples import train_sentencepiece
 from tests.hub import Hub, connected, etag, serving
 from tests.seq2seq.test_published import DISCOFUSE, GIGAWORD, WIKISPLIT, safetensors_of, same, shared_pair
+from tests.waiting import PATIENCE
 
 BBC = "google/roberta2roberta_L-24_bbc"
 [COMMIT] = PUBLISHED[BBC].revisions
@@ -182,7 +183,7 @@ def downloading(url: str, cache: Path, act: str) -> subprocess.Popen:
 def test_what_a_killed_process_left_is_cleared_away_and_downloaded_whole(start, hub, cache, folders):
     with serving(hub) as url:
         killed = downloading(url, cache, f"os.kill(os.getpid(), {int(signal.SIGKILL)})")
-        _, said = killed.communicate(timeout=60)
+        _, said = killed.communicate(timeout=PATIENCE)
     assert killed.returncode == -signal.SIGKILL, said
     [half] = remains(cache)
     assert 0 < half.stat().st_size < (folders["safetensors"] / "model.safetensors").stat().st_size
@@ -193,7 +194,7 @@ def test_what_a_killed_process_left_is_cleared_away_and_downloaded_whole(start, 
 def test_two_processes_download_a_file_once(hub, cache, folders):
     with serving(hub) as url:
         both = [downloading(url, cache, "time.sleep(0.02)") for _ in range(2)]
-        told = [each.communicate(timeout=60) for each in both]
+        told = [each.communicate(timeout=PATIENCE) for each in both]
     assert [each.returncode for each in both] == [0, 0], told
     [path] = {said.strip() for said, _ in told}
     assert Path(path).read_bytes() == (folders["safetensors"] / "model.safetensors").read_bytes()
@@ -208,7 +209,7 @@ def test_what_another_is_downloading_is_left_alone(hub, cache, folders):
             assert other.poll() is None, other.communicate()
         find_file(DISCOFUSE, "config.json", revision="refs/pr/1")
         assert remains(cache)
-        said, _ = other.communicate(timeout=60)
+        said, _ = other.communicate(timeout=PATIENCE)
     assert Path(said.strip()).read_bytes() == (folders["safetensors"] / "model.safetensors").read_bytes()
 
 

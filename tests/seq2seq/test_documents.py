@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from zipfile import ZipFile
 
 import pytest
@@ -12,6 +11,7 @@ from seq2seq.tasks import InputError
 from seq2seq.tasks import documents as reading
 from seq2seq.tasks.documents import MAX_CHARACTERS, read_document
 from tests.documents import pdf, with_body, with_part, word_file
+from tests.waiting import within
 
 COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
 
@@ -150,9 +150,8 @@ def test_nesting_and_wide_cells_cost_no_more_than_their_size():
     end = "</w:r></w:p></w:txbxContent>"
     cell = "<w:tc><w:tcPr><w:gridSpan w:val='2000000000'/></w:tcPr><w:p><w:r><w:t>wide</w:t></w:r></w:p></w:tc>"
     body = f"<w:p><w:r><w:t>top</w:t>{box * 50}{end * 50}</w:r></w:p><w:tbl><w:tr>{cell}</w:tr></w:tbl>"
-    started = time.monotonic()
-    assert text_of(with_body(body)).split() == ["top", *"x" * 50, "wide"]
-    assert time.monotonic() - started < 5
+    with within(60):
+        assert text_of(with_body(body)).split() == ["top", *"x" * 50, "wide"]
 
 
 def test_more_than_is_read_of_any_file_is_left_in_it_and_said():

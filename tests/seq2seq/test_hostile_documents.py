@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from seq2seq.files import aside
 from seq2seq.tasks import InputError, documents
 from seq2seq.tasks.documents import BROKEN, TOO_LARGE, TOO_SLOW, WITHOUT_TEXT, read_document
 from tests.documents import pdf, with_body
+from tests.waiting import PATIENCE, within
 
 FONT = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
 CATALOG = b"<</Type/Catalog/Pages 2 0 R>>"
@@ -82,11 +82,9 @@ def test_a_pdf_bomb_is_refused_in_time(monkeypatch, name):
     monkeypatch.setattr(documents, "MAX_SECONDS", 1)
     data = HOSTILE[name]()
     assert len(data) < 2_000_000
-    began = time.monotonic()
-    with pytest.raises(InputError) as raised:
+    with within(60), pytest.raises(InputError) as raised:
         read_document(data)
     assert str(raised.value) in {BROKEN, TOO_SLOW, WITHOUT_TEXT}
-    assert time.monotonic() - began < 10
 
 
 @pytest.fixture
@@ -105,10 +103,8 @@ def readers(monkeypatch) -> list[subprocess.Popen]:
 
 def test_a_single_page_is_stopped_within_itself_and_leaves_no_process(monkeypatch, readers):
     monkeypatch.setattr(documents, "MAX_SECONDS", 0.5)
-    began = time.monotonic()
-    with pytest.raises(InputError, match="too long to read"):
+    with within(15), pytest.raises(InputError, match="too long to read"):
         read_document(pages(1, stream(b"BT (a) Tj ET " * 1_000_000)))
-    assert time.monotonic() - began < 5
     assert [reader.returncode is None for reader in readers] == [False]
 
 
@@ -125,16 +121,14 @@ def test_who_gives_up_reading_leaves_no_process(monkeypatch, readers):
 def test_a_reader_whose_server_is_gone_ends_by_itself():
     data = pages(1000, stream(COMMENTS))
     command = [sys.executable, "-m", "seq2seq.files.pdf", "0.5"]
-    assert subprocess.run(command, cwd=aside.ROOT, input=data, capture_output=True, timeout=20).returncode
+    assert subprocess.run(command, cwd=aside.ROOT, input=data, capture_output=True, timeout=PATIENCE).returncode
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")
 def test_a_readers_memory_is_bounded():
-    began = time.monotonic()
-    with pytest.raises(InputError) as raised:
+    with within(60), pytest.raises(InputError) as raised:
         read_document(with_body("<w:p/>" * 8_000_000))
     assert str(raised.value) in {TOO_LARGE, BROKEN}
-    assert time.monotonic() - began < 20
 
 
 def test_a_reader_starts_without_torch():
@@ -144,6 +138,6 @@ def test_a_reader_starts_without_torch():
 
 
 def test_a_million_line_breaks_in_a_word_file_are_read_once():
-    began = time.monotonic()
-    assert read_document(with_body(f"<w:p><w:r><w:t>Ada</w:t>{'<w:br/>' * 900_000}</w:r></w:p>")).text == "Ada"
-    assert time.monotonic() - began < 15
+    with within(60):
+        text = read_document(with_body(f"<w:p><w:r><w:t>Ada</w:t>{'<w:br/>' * 900_000}</w:r></w:p>")).text
+    assert text == "Ada"

@@ -6,7 +6,6 @@ import json
 import pickle
 import random
 import re
-import time
 import tracemalloc
 import unicodedata
 from pathlib import Path
@@ -27,6 +26,7 @@ from seq2seq.tokenizers import (
 )
 from seq2seq.tokenizers.offsets import ends_of, piece_spans
 from tests.fixtures.tokenizers.samples import TEXTS, random_texts, train_sentencepiece, train_unigram, write_word_pieces
+from tests.waiting import within
 
 
 @pytest.fixture(scope="module")
@@ -290,9 +290,8 @@ def test_sampling_cuts_one_text_in_many_ways(spiece):
 def test_the_time_that_a_long_text_takes_is_not_quadratic(tokenizer_name, part, request):
     tokenizer = request.getfixturevalue(tokenizer_name)
     text = part * (200_000 // len(part))
-    start = time.monotonic()
-    tokenizer.decode(tokenizer(text, return_offsets_mapping=True).input_ids)
-    assert time.monotonic() - start < 20  # takes half a second; what is quadratic takes minutes
+    with within(60):  # takes half a second; what is quadratic takes minutes
+        tokenizer.decode(tokenizer(text, return_offsets_mapping=True).input_ids)
 
 
 # Batches

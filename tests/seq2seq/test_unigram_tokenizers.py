@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.tokenizers import BigBirdTokenizer, PegasusTokenizer, Tokenizer, load_tokenizer
 from seq2seq.tokenizers.unigram import read_unigram
 from tests.fixtures.tokenizers.samples import NEVER_CUT, SENTENCES, TEXTS, random_texts, train_unigram
+from tests.waiting import within
 
 NO_OFFSET = {"offset": 0, "mask_token": "[MASK]", "mask_token_sent": None}
 
@@ -183,9 +183,8 @@ def test_words_lie_where_they_are_written(tokenizer):
 @pytest.mark.parametrize("part", ["x", "\n", " ", "<s>", "<s", " [MASK] ", "<n>"])
 def test_the_time_that_a_long_text_takes_is_not_quadratic(tokenizer, part):
     text = part * (200_000 // len(part))
-    start = time.monotonic()
-    tokenizer.decode(tokenizer(text, return_offsets_mapping=True).input_ids)
-    assert time.monotonic() - start < 20  # takes half a second; what is quadratic takes minutes
+    with within(60):  # takes half a second; what is quadratic takes minutes
+        tokenizer.decode(tokenizer(text, return_offsets_mapping=True).input_ids)
 
 
 def test_what_is_saved_is_what_is_loaded(tokenizer, tmp_path):
