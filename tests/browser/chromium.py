@@ -14,6 +14,7 @@ QUIET = (
     "--disable-sync",
     "--disable-quic",
     "--no-first-run",
+    "--process-per-site",  # in which what a page is made of is compiled once, while any is open
 )
 
 

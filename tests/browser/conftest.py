@@ -39,9 +39,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def profile(browser: Browser) -> Iterator[BrowserContext]:
+def profile(browser: Browser, url: str) -> Iterator[BrowserContext]:
     """One for all pages, as it keeps what they are made of: each loads in half of the time."""
     profile = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    profile.new_page().goto(f"{url}/healthz")  # which keeps their process
     yield profile
     profile.close()
 
