@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
+
+import pytest
 
 os.environ["GLOSS_SIDE_BY_SIDE"] = "true"
 
@@ -18,6 +21,16 @@ def pytest_collection_modifyitems(items: list) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is there by now stays: nobody need look through it whenever an engine has memory given back."""
+    look_no_more_at_what_is_here()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fresh_memory() -> Iterator[None]:
+    yield
+    look_no_more_at_what_is_here()
+
+
+def look_no_more_at_what_is_here() -> None:
+    """Else all of it would be looked through whenever an engine has memory given back."""
     gc.collect()
     gc.freeze()

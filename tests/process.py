@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 OURS = ("PYTHON", "GRADIO_", "GLOSS_", "VIRTUAL_ENV")  # what may be set for the tests themselves
-SECONDS_TO_START = 120
+SECONDS_TO_START = 300
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 PORTS = count(20_000 + 2_000 * WORKER)  # below those that the system hands out, and no other worker's
 

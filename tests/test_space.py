@@ -14,6 +14,7 @@ from huggingface_hub import SpaceCard
 
 from demo.space import pack
 from tests.process import started
+from tests.waiting import PATIENCE
 
 SPACE = {
     "SYSTEM": "spaces",
@@ -25,7 +26,6 @@ SPACE = {
     "GRADIO_SERVER_NAME": "0.0.0.0",
     "HF_HUB_OFFLINE": "1",  # it needs nothing from there
 }
-SECONDS_TO_STOP = 30
 
 
 @pytest.fixture
@@ -53,4 +53,4 @@ def test_it_starts_answers_and_stops(python, folder, tmp_path):
         assert "rain fell" in fused.lower()
         assert "river" in fused
         process.send_signal(signal.SIGTERM)
-        assert process.wait(SECONDS_TO_STOP) in (0, -signal.SIGTERM)
+        assert process.wait(PATIENCE) in (0, -signal.SIGTERM)
