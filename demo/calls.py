@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
-from demo.limit_words import STOPPING, out_of_time
+from demo.limit_words import LEFT, STOPPING, out_of_time
 from seq2seq.tasks import InputError
 
 Outcome = Literal["finished", "cancelled", "refused", "failed", "timed out"]
@@ -23,6 +23,10 @@ class Ended(InputError):
     """The call may not go on; what is there stays."""
 
 
+class Left(Ended):
+    """Nobody waits for it any more."""
+
+
 @dataclass(eq=False)
 class Call:
     """One request, from its turn in the queue to its end."""
@@ -30,6 +34,7 @@ class Call:
     endpoint: str
     time_limit: float | None = None  # seconds
     queue_seconds: float | None = None
+    is_wanted: Callable[[], bool] = lambda: True
     id: str = field(default_factory=lambda: secrets.token_hex(4))
     started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0  # from then to its end
@@ -41,14 +46,18 @@ class Call:
     is_unwanted: bool = False  # the server stops
 
     def check(self) -> None:
-        """Raises Ended where the call has had its time."""
+        """Raises Ended where the call has had its time, or nobody waits for it."""
+        if self.outcome == "cancelled" or not self.is_wanted():
+            raise Left(LEFT)
         if self.is_unwanted:
             raise Ended(STOPPING)
         if self.time_limit is not None and time.monotonic() - self.started > self.time_limit:
             raise Ended(out_of_time(self.time_limit))
 
     def went_wrong(self, error: Exception) -> None:
-        if isinstance(error, Ended):
+        if isinstance(error, Left):
+            self.outcome = "cancelled"
+        elif isinstance(error, Ended):
             self.outcome, self.reason = "timed out", "stopping" if self.is_unwanted else "time"
         elif isinstance(error, InputError):
             self.outcome, self.reason = "refused", "input"
@@ -69,9 +78,11 @@ class Calls:
         self.may_run = True
 
     @contextmanager
-    def begun(self, endpoint: str, queue_seconds: float | None) -> Iterator[Call]:
+    def begun(
+        self, endpoint: str, queue_seconds: float | None, is_wanted: Callable[[], bool] = lambda: True
+    ) -> Iterator[Call]:
         """A call from here to the end of the block, however that is left."""
-        call = Call(endpoint, self.time_limit, queue_seconds, is_unwanted=not self.may_run)
+        call = Call(endpoint, self.time_limit, queue_seconds, is_wanted, is_unwanted=not self.may_run)
         self.running.add(call)
         try:
             yield call

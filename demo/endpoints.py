@@ -5,6 +5,7 @@ describes the endpoint, and each line below "Args" a parameter.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TypedDict
 
 import numpy as np
@@ -309,8 +310,8 @@ class AttentionEndpoint:
     def written(self, task: Task, text: str, output: str | None, model: str) -> Written:
         if output:
             return self.engine.force(task, text, output, model)
-        *_, generated = self.engine.run(task, text, model)
-        section = generated.sections[0]
+        with closing(self.engine.run(task, text, model)) as snapshots:
+            section = next(each.sections[0] for each in snapshots if each.num_finished_sections)
         return Written(task, section.source_text, section.target_ids, model)
 
 

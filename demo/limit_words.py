@@ -6,6 +6,7 @@ from math import ceil
 
 BUSY = "Many people are using this page right now. Your text is still there: please try again in a minute."
 FILES_BUSY = "Many files are being opened right now. Nothing of yours is lost: please try again in a minute."
+LEFT = "Nobody waits for this any more."
 STOPPING = "This server is about to restart. Your text is still there: please try again in a minute."
 TOO_MUCH = "This is more than the page takes at once. Please shorten your text."
 NOT_UNDERSTOOD = (

@@ -9,9 +9,9 @@ from __future__ import annotations
 import inspect
 import time
 from asyncio import Semaphore
-from collections.abc import Callable
-from contextlib import aclosing
-from functools import wraps
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
+from functools import partial, wraps
 from threading import Lock
 from typing import Any
 
@@ -43,29 +43,33 @@ def follow(demo: gr.Blocks, calls: Calls) -> None:
     }
     for event in demo.fns.values():
         if event.concurrency_id in FOLLOWED:
-            event.fn = followed(event.fn, endpoint_name(event), calls)
+            event.fn = followed(event.fn, endpoint_name(event), calls, demo)
         elif event.concurrency_id == SPARE:
             event.fn = in_spare_time(event.fn, spare, lambda: not calls.running and not len(demo._queue))
         elif event.concurrency_id in lines:
             event.fn = few_at_once(event.fn, lines[event.concurrency_id])
 
 
-def followed(run: Callable, endpoint: str, calls: Calls) -> Callable:
-    """The same function, of the same kind to Gradio."""
+def followed(run: Callable, endpoint: str, calls: Calls, demo: gr.Blocks) -> Callable:
+    """The same function. Nobody waits for one without a stream that is cancelled: it ends at its next step."""
+
+    @contextmanager
+    def call() -> Iterator[None]:
+        with calls.begun(endpoint, queue_seconds(), whether_wanted(demo)) as begun:
+            current.set(begun)
+            yield
 
     @wraps(run)
     async def stream(*args, **kwargs):
-        with calls.begun(endpoint, queue_seconds()) as call:
-            current.set(call)
+        with call():
             async with aclosing(run(*args, **kwargs)) as snapshots:
                 async for snapshot in snapshots:
                     yield snapshot
 
     @wraps(run)
-    def once(*args, **kwargs):
-        with calls.begun(endpoint, queue_seconds()) as call:
-            current.set(call)
-            return run(*args, **kwargs)
+    async def once(*args, **kwargs):
+        with call():
+            return await run_sync(partial(run, *args, **kwargs), abandon_on_cancel=True, limiter=demo.limiter)
 
     return stream if inspect.isasyncgenfunction(run) else once
 
@@ -113,6 +117,12 @@ def few_at_once(run: Callable, line: Line) -> Callable:
             line.waiting -= 1
 
     return once
+
+
+def whether_wanted(demo: gr.Blocks) -> Callable[[], bool]:
+    """Tells, from now on, whether somebody waits for the event under way: whoever hangs up cancels nothing."""
+    event = demo._queue.event_ids_to_events.get(LocalContext.event_id.get(None))
+    return lambda: event is None or event.alive
 
 
 def queue_seconds() -> float | None:

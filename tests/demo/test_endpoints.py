@@ -10,9 +10,9 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from demo.endpoints import ModelReport, ModelsEndpoint
+from demo.endpoints import AttentionEndpoint, ModelReport, ModelsEndpoint
 from seq2seq.engine import Engine, EngineSettings
-from tests.demo.stand_in import LIMIT, OUTPUTS
+from tests.demo.stand_in import LIMIT, OUTPUTS, StandInEngine
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,13 @@ def test_a_bad_request_is_answered_in_plain_words(client):
     with pytest.raises(AppError, match="The wording must be “own” or “quoted”"):
         client.predict("Ada wrote.", wording="sung", api_name="/summarize")
     assert client.predict("Ada wrote.", api_name="/fuse") == OUTPUTS["fuse"]
+
+
+def test_of_a_long_text_no_more_is_written_than_is_looked_at():
+    engine = StandInEngine(0)
+    written = AttentionEndpoint(engine).written("summarize", "Ada wrote letters. " * LIMIT, None, "stand-in")
+    assert written.text < "Ada wrote letters. " * LIMIT
+    assert engine.steps == len(written.target_ids) + 1, "the next section is begun"
 
 
 def test_a_cancelled_job_stops_the_engine(served, client):

@@ -167,6 +167,35 @@ def test_whoever_shares_its_steps_goes_on(engine, page, steps, visit):
     assert sorted(steps.of(run, taken) > 1 for run in steps.runs()) == [False, True]
 
 
+@contextmanager
+def job_without_stream(server: Server, address: str) -> Iterator[None]:
+    asked = Client(address, verbose=False).submit("fuse", TEXT, api_name="/attention")
+    yield
+    asked.cancel()
+
+
+@contextmanager
+def hanging_up_without_stream(server: Server, address: str) -> Iterator[None]:
+    calls = f"{address}/gradio_api/call/attention"
+    asked = {"data": ["fuse", TEXT, None, "cross", None, None, "words", None]}
+    event_id = httpx.post(calls, json=asked).json()["event_id"]
+    with httpx.stream("GET", f"{calls}/{event_id}"):
+        yield
+
+
+@pytest.mark.parametrize("visit", [job_without_stream, hanging_up_without_stream], ids=lambda visit: visit.__name__)
+def test_whoever_leaves_what_is_told_in_the_end_frees_the_model_within_a_step(page, steps, visit):
+    server, address = page
+    with visit(server, address):
+        until(lambda: len(steps.begun) >= 3)
+    taken = len(steps.begun)
+    until(lambda: not server.calls.running)
+    time.sleep(3 * SECONDS_A_STEP)
+    assert len(steps.begun) <= taken + 1
+    [ended] = [each for each in metrics(address).items() if each[0].startswith("gloss_requests_total")]
+    assert ended == ('gloss_requests_total{endpoint="/attention",outcome="cancelled"}', 1)
+
+
 def test_whoever_leaves_while_waiting_is_never_served(engine, steps):
     with serving(engine, PageSettings(concurrency=1)) as (server, address):
         steps.may_begin.clear()
