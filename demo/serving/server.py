@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Event, Thread
-from typing import Any
+from typing import Any, NoReturn
 
 from gradio.utils import get_upload_folder
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -91,14 +91,18 @@ class Server:
         except KeyboardInterrupt:
             self.leave()
         self.demo.close()
-        self.close_node()
+        self.exit()
 
     def leave(self) -> None:
-        """At the keyboard, in a moment, or pressed again, at once: threads and open streams are not waited for."""
+        """At the keyboard, in a moment, or pressed again, at once: open streams are not waited for."""
         signal.signal(signal.SIGINT, lambda *_: os._exit(0))
         self.is_stopped.set()
         self.calls.end_all()
         wait_while(lambda: self.is_busy() or self.has_news(), LEAVING_SECONDS)
+        self.exit()
+
+    def exit(self) -> NoReturn:
+        """Python would wait for threads in the middle of a step, or be aborted by them."""
         self.close_node()
         logging.shutdown()
         sys.stdout.flush()

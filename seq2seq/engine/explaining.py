@@ -21,7 +21,7 @@ from seq2seq.explain.provenance import provenance_of
 from seq2seq.explain.saliency import saliency
 from seq2seq.explain.stretches import Stretch, stretches
 from seq2seq.explain.why import why
-from seq2seq.tasks import Generated, Task, Written
+from seq2seq.tasks import Generated, Task, Written, patience
 from seq2seq.tasks.turns import in_turns
 from seq2seq.trace import (
     AttentionKind,
@@ -53,6 +53,7 @@ def in_a_turn(method: Method) -> Method:
     def computed(engine: Explains, written: Written, *args: Any) -> Any:
         engine.load(written.task, written.model)
         with engine.doubting(written.task, written.model), engine.turns.looks:
+            patience.go_on()
             return method(engine, written, *args)
 
     return computed

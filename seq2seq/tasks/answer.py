@@ -24,6 +24,7 @@ from seq2seq.models import BigBirdForQuestionAnswering, BigBirdPegasusForQuestio
 from seq2seq.tasks.alike import alike
 from seq2seq.tasks.parameters import encoder_of, task_parameters
 from seq2seq.tasks.passage import Passage, Row, read_passage, words_of
+from seq2seq.tasks.patience import go_on
 from seq2seq.tasks.results import AnswerSettings, InputError, Reading, Skill, TokenCount
 from seq2seq.tasks.source import clean
 from seq2seq.tasks.spans import Candidate, by_words, calibrated, distribution, likeliest, span_scores
@@ -85,6 +86,7 @@ class Reader:
             more = {"token_type_ids": token_type_ids.to(device), "question_lengths": context_starts.to(device)}
         attention_mask = (places < lengths).long()
         with self.turns:
+            go_on()
             output = self.model(input_ids=input_ids.to(device), attention_mask=attention_mask.to(device), **more)
         for logits in (output.start_logits, output.end_logits):
             refuse_nonfinite(logits, self.model.dtype)

@@ -16,6 +16,7 @@ from typing import TypeVar
 import torch
 
 from seq2seq.openmp import Helpers
+from seq2seq.tasks.patience import go_on
 from seq2seq.tasks.results import InputError
 
 Item = TypeVar("Item")
@@ -69,7 +70,14 @@ class Turns:
             if self._owner is None:
                 self._pass_on()
         self._wait(me, called)
-        self._turn_of_process.__enter__()
+        self._began = time.monotonic()
+        try:
+            self._turn_of_process.__enter__()
+        except BaseException:
+            with self._lock:
+                self._depth = 0
+                self._end()
+            raise
         self._began = time.monotonic()
         self._helpers.__enter__()
 
@@ -171,6 +179,7 @@ def in_turns(turns: AbstractContextManager, items: Iterator[Item]) -> Iterator[I
     over = object()
     while True:
         with turns:
+            go_on()
             item = next(items, over)
         if item is over:
             return

@@ -30,6 +30,7 @@ from seq2seq.tasks.alike import alike
 from seq2seq.tasks.copying import Lexicon, NamesFromSource, Pieces
 from seq2seq.tasks.output import plain_text
 from seq2seq.tasks.parameters import WritingParameters, writing_parameters
+from seq2seq.tasks.patience import go_on
 from seq2seq.tasks.quoting import Length, fair_length, quote
 from seq2seq.tasks.results import Generated, GenerationSettings, InputError, Section, Task, TokenCount
 from seq2seq.tasks.sections import joined, sections
@@ -205,6 +206,7 @@ def write_section(
     """
     started = time.monotonic()
     with writer.turns:
+        go_on()
         if "head_mask" not in inputs:
             inputs["encoder_outputs"] = writer.read(source)
         steps = writer.model.generate_steps(

@@ -196,6 +196,17 @@ def test_whoever_leaves_what_is_told_in_the_end_frees_the_model_within_a_step(pa
     assert ended == ('gloss_requests_total{endpoint="/attention",outcome="cancelled"}', 1)
 
 
+@pytest.mark.parametrize("visit", [cancelling, tab], ids=lambda visit: visit.__name__)
+def test_whoever_leaves_while_others_have_their_turn_computes_nothing(engine, page, steps, visit):
+    server, address = page
+    with engine.turns, visit(server, address):
+        until(lambda: server.calls.running)
+        time.sleep(2 * SECONDS_A_STEP)
+    until(lambda: not server.calls.running)
+    until(lambda: not [each for each in threading.enumerate() if "generate" in each.name])
+    assert not steps.begun
+
+
 def test_whoever_leaves_while_waiting_is_never_served(engine, steps):
     with serving(engine, PageSettings(concurrency=1)) as (server, address):
         steps.may_begin.clear()

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -310,6 +311,20 @@ def test_one_who_looks_may_write_meanwhile_and_the_other_way_round():
         assert not turns.are_free
     with turns, turns.looks:
         assert not turns.are_free
+    assert turns.are_free
+
+
+@pytest.mark.parametrize("line", ["steps", "looks"])
+def test_a_turn_that_cannot_begin_is_given_back(line):
+    class Locked(nullcontext):
+        def __enter__(self) -> None:
+            raise OSError("no locks available")
+
+    turns = Turns(Locked())
+    mine = turns.looks if line == "looks" else turns
+    for _ in range(2):
+        with pytest.raises(OSError, match="no locks"), mine:
+            pass
     assert turns.are_free
 
 

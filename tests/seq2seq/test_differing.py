@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.tasks.differing import differing
+from seq2seq.tasks.differing import MOST_WORDS, differing
 
 TEXTS = st.lists(st.sampled_from(["Anna", "moved", "to", "Oslo.", "a", "\n", "in"]), max_size=12).map(" ".join)
 
@@ -33,3 +33,9 @@ def test_pieces_spell_both_texts(before, after):
     assert " ".join(kept + removed for kept, removed, _ in pieces).split() == before.split()
     for kept, removed, added in pieces:
         assert bool(kept) != bool(removed or added)
+
+
+def test_of_texts_of_too_many_words_nothing_is_kept():
+    long = "one two " * MOST_WORDS
+    assert differing(long, "one two") == [["", long, "one two"]]
+    assert differing("one two", long) == [["", "one two", long]]

@@ -57,6 +57,23 @@ def falls(made, told):
     return masked_ablation(made, places[0], places[-1] + 1).scores.clip(min=0)
 
 
+def test_lines_that_have_no_token_cost_nothing(writer, monkeypatch):
+    weighed = []
+
+    def by_attention(pair, groups, member):
+        weighed.append(member.shape[1])
+        return module.by_attention(pair, groups, member)
+
+    def told(text):
+        leanings = provenance(pair_of(writer, forced(writer, "summarize", text, OUTPUT)), "attention")
+        return [[(source.text, share) for source, share in leaning.sources] for leaning in leanings]
+
+    plain = told(TEXT)
+    monkeypatch.setattr(module, "WEIGHINGS", {"attention": by_attention})
+    assert told(TEXT + "\n\u200b" * 500) == plain
+    assert weighed == [len(SENTENCES)]
+
+
 OF_METHOD = {"attention": attention_sums, "gradient": gradient_sums, "ablation": falls}
 
 
