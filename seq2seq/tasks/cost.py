@@ -108,18 +108,24 @@ def measure(
     """
     for length in measured_lengths(settings):
         there = replace(settings, length=length)
-        shape = (3, 1, settings.num_heads, length, settings.head_dim)
         with turns:
-            inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device, dtype)
-            full_seconds = seconds(partial(attend, *inputs), device)  # query, key, value
+            full_seconds = seconds_of(attend, there, device, dtype)
         with turns:
             sparse_attend = attend if there.is_dense else block_sparse(there, device, dtype).attend
-            sparse_seconds = seconds(partial(sparse_attend, *inputs), device)
+            sparse_seconds = seconds_of(sparse_attend, there, device, dtype)
+            del sparse_attend  # nothing is held between two turns, as many may measure at once
         yield Timing(length, full_seconds, sparse_seconds)
 
 
 def block_sparse(settings: PatternSettings, device: torch.device, dtype: torch.dtype) -> BlockSparse:
     return BlockSparse(table_of(settings), settings.block_size, settings.length, dtype, device)
+
+
+def seconds_of(attend: Callable, settings: PatternSettings, device: torch.device, dtype: torch.dtype) -> float:
+    """With the same query, key and value each time."""
+    shape = (3, 1, settings.num_heads, settings.length, settings.head_dim)
+    inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device, dtype)
+    return seconds(partial(attend, *inputs), device)
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:

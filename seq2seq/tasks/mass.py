@@ -44,7 +44,9 @@ def read_mass(
         reading = thread.submit(mass_of_layer, encoder, source, block_size, following)
         reading.add_done_callback(lambda _: following.steps.put(None))
         try:
-            yield from iter(following.steps.get, None)
+            for step in iter(following.steps.get, None):
+                yield step
+                following.may_go_on.release()
             yield BlockMass(
                 model=name,
                 layer=layer,
@@ -58,6 +60,7 @@ def read_mass(
             )
         finally:
             following.is_left.set()
+            following.may_go_on.release()
 
 
 def encoder_stack(model: PreTrainedModel) -> Stack:
@@ -92,16 +95,23 @@ class Enough(Exception):
 
 @dataclass(frozen=True)
 class Following:
-    """Follows an encoder from layer to layer, as what a tape wants: tells how far it is, and stops it."""
+    """Follows an encoder from layer to layer, as what a tape wants: tells how far it is, and has it wait or stop there.
+
+    So it computes only while the next snapshot is asked for.
+    """
 
     layer: int
     steps: SimpleQueue[LayersRead | None] = field(default_factory=SimpleQueue)
+    may_go_on: threading.Semaphore = field(default_factory=partial(threading.Semaphore, 0))
     is_left: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, kind: AttentionKind, number: int) -> bool:
-        if number > self.layer or self.is_left.is_set():
+        if number > self.layer:
             raise Enough
         self.steps.put(LayersRead(number, self.layer + 1))
+        self.may_go_on.acquire()
+        if self.is_left.is_set():
+            raise Enough
         return number == self.layer
 
 

@@ -298,6 +298,9 @@ def test_who_leaves_stops_the_reading_at_the_next_layer(engine: Engine):
     ]
     reading = engine.read_blocks("plain", TEXT, layer=2, block_size=4)
     next(reading)
+    next(reading)
+    time.sleep(0.5)
+    assert seen == [0], "no layer is computed between two turns"
     reading.close()
     assert seen == [0]
     list(engine.read_blocks("plain", TEXT, layer=0, block_size=4))
