@@ -134,7 +134,7 @@ def test_runs_at_the_same_time_write_what_each_writes_alone(engine, sizes):
 
 
 def test_one_joins_and_one_leaves_between_the_steps_of_another(engine, sizes, monkeypatch):
-    monkeypatch.setattr(batching, "GRACE", 1.0)  # as long as a busy machine needs to wake a thread
+    monkeypatch.setattr(batching, "GRACE", 5.0)  # as long as a busy machine needs to wake a thread
     alone = written(engine, TEXTS[0], min_new_tokens=12), written(engine, TEXTS[1], min_new_tokens=12)
     sizes.clear()
     first, second = (engine.run("fuse", text, "taught", GenerationSettings(min_new_tokens=12)) for text in TEXTS[:2])
