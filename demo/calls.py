@@ -43,13 +43,13 @@ class Call:
     tokens_out: int = 0
     outcome: Outcome = "finished"
     reason: str | None = None  # why it was refused, or ran out of time
-    is_unwanted: bool = False  # the server stops
+    must_end: bool = False  # the server stops
 
     def check(self) -> None:
         """Raises Ended where the call has had its time, or nobody waits for it."""
         if self.outcome == "cancelled" or not self.is_wanted():
             raise Left(LEFT)
-        if self.is_unwanted:
+        if self.must_end:
             raise Ended(STOPPING)
         if self.time_limit is not None and time.monotonic() - self.started > self.time_limit:
             raise Ended(out_of_time(self.time_limit))
@@ -58,7 +58,7 @@ class Call:
         if isinstance(error, Left):
             self.outcome = "cancelled"
         elif isinstance(error, Ended):
-            self.outcome, self.reason = "timed out", "stopping" if self.is_unwanted else "time"
+            self.outcome, self.reason = "timed out", "stopping" if self.must_end else "time"
         elif isinstance(error, InputError):
             self.outcome, self.reason = "refused", "input"
         else:
@@ -78,11 +78,9 @@ class Calls:
         self.may_run = True
 
     @contextmanager
-    def begun(
-        self, endpoint: str, queue_seconds: float | None, is_wanted: Callable[[], bool] = lambda: True
-    ) -> Iterator[Call]:
+    def begun(self, endpoint: str, queue_seconds: float | None, is_wanted: Callable[[], bool]) -> Iterator[Call]:
         """A call from here to the end of the block, however that is left."""
-        call = Call(endpoint, self.time_limit, queue_seconds, is_wanted, is_unwanted=not self.may_run)
+        call = Call(endpoint, self.time_limit, queue_seconds, is_wanted, must_end=not self.may_run)
         self.running.add(call)
         try:
             yield call
@@ -102,4 +100,4 @@ class Calls:
         """Those under way stop at their next step, and those that begin from now on at once."""
         self.may_run = False
         for call in tuple(self.running):
-            call.is_unwanted = True
+            call.must_end = True

@@ -70,7 +70,6 @@ class Turns:
             if self._owner is None:
                 self._pass_on()
         self._wait(me, called)
-        self._began = time.monotonic()
         try:
             self._turn_of_process.__enter__()
         except BaseException:
@@ -78,7 +77,6 @@ class Turns:
                 self._depth = 0
                 self._end()
             raise
-        self._began = time.monotonic()
         self._helpers.__enter__()
 
     def _wait(self, me: int, called: threading.Event) -> None:
@@ -134,6 +132,7 @@ class Turns:
         self._is_look = line is self._looks
         self._owner, called = line.popleft()
         self._depth = 1
+        self._began = time.monotonic()
         called.set()
 
 

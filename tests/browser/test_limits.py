@@ -68,7 +68,7 @@ def test_who_asks_for_nothing_is_not_told_of_limits(browser: Browser):
         box(panel).fill(TEXT)
         target.click()
         until(lambda: engine.read)
-        with served.calls.begun("/fuse", None):
+        with served.calls.begun("/fuse", None, lambda: True):
             box(panel).fill(TEXT * 2)
             target.click()
             page.wait_for_timeout(500)
