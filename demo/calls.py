@@ -54,9 +54,13 @@ class Call:
         if self.time_limit is not None and time.monotonic() - self.started > self.time_limit:
             raise Ended(out_of_time(self.time_limit))
 
+    def leave(self) -> None:
+        """Nobody waits for it from now on."""
+        self.outcome = "cancelled"
+
     def went_wrong(self, error: Exception) -> None:
         if isinstance(error, Left):
-            self.outcome = "cancelled"
+            self.leave()
         elif isinstance(error, Ended):
             self.outcome, self.reason = "timed out", "stopping" if self.must_end else "time"
         elif isinstance(error, InputError):
@@ -89,7 +93,7 @@ class Calls:
                 call.outcome = "failed"
             raise
         except BaseException:  # a generator that is closed, a task that is cancelled
-            call.outcome = "cancelled"
+            call.leave()
             raise
         finally:
             call.seconds = time.monotonic() - call.started

@@ -28,7 +28,7 @@ from demo.serving.weights import of_message
 from demo.settings import PageSettings
 from demo.tabs.events import endpoint_name
 
-ARRIVED = "gloss.arrived"  # in a request's ASGI scope: when it was let in, by time.monotonic
+CAME, ARRIVED = "gloss.came", "gloss.arrived"  # in a request's ASGI scope, by time.monotonic: its first bytes, and all
 NOTED = ON_BEHALF.encode()
 Kind = Literal["run", "look", "file", "form", "touch"]  # the last: what the page does at once, at each key at most
 ALLOWED: dict[Kind, int] = {"run": 1, "look": 10, "file": 10, "form": 30, "touch": 300}  # for each run of a visitor
@@ -64,6 +64,7 @@ class Door:
         if not is_taken(scope):
             await self.app(scope, receive, send)
             return
+        scope[CAME] = time.monotonic()
         body = await self.arriving.whole(receive, self.max_bytes)
         if isinstance(body, Refusal):
             await self.refused(body, None, {}, scope)(scope, receive, send)

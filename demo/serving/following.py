@@ -6,11 +6,12 @@ the views of a result are none either, and made few at a time.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import time
 from asyncio import Semaphore
 from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from functools import partial, wraps
 from threading import Lock
 from typing import Any
@@ -20,10 +21,11 @@ from anyio.to_thread import run_sync
 from gradio.context import LocalContext
 
 from demo import limit_words
-from demo.calls import Calls, current
+from demo.calls import Call, Calls, current
 from demo.serving.door import ARRIVED
-from demo.tabs.events import COUNTS, DRAWINGS, FOLLOWED, SPARE, VIEWS, endpoint_name
+from demo.tabs.events import COUNTS, DRAWINGS, FILES, FOLLOWED, SPARE, VIEWS, endpoint_name
 from seq2seq.tasks import InputError
+from seq2seq.tasks.patience import waiting
 
 MOST_COUNTS = 2  # at a time
 MOST_WAITING_COUNTS = 50  # each with its text
@@ -44,6 +46,8 @@ def follow(demo: gr.Blocks, calls: Calls) -> None:
     for event in demo.fns.values():
         if event.concurrency_id in FOLLOWED:
             event.fn = followed(event.fn, endpoint_name(event), calls, demo)
+        elif event.concurrency_id == FILES:
+            event.fn = waited_for(event.fn, endpoint_name(event), demo)
         elif event.concurrency_id == SPARE:
             event.fn = in_spare_time(event.fn, spare, lambda: not calls.running and not len(demo._queue))
         elif event.concurrency_id in lines:
@@ -51,13 +55,13 @@ def follow(demo: gr.Blocks, calls: Calls) -> None:
 
 
 def followed(run: Callable, endpoint: str, calls: Calls, demo: gr.Blocks) -> Callable:
-    """The same function. Nobody waits for one without a stream that is cancelled: it ends at its next step."""
+    """The same function, as a call."""
 
     @contextmanager
-    def call() -> Iterator[None]:
+    def call() -> Iterator[Call]:
         with calls.begun(endpoint, queue_seconds(), whether_wanted(demo)) as begun:
             current.set(begun)
-            yield
+            yield begun
 
     @wraps(run)
     async def stream(*args, **kwargs):
@@ -68,10 +72,41 @@ def followed(run: Callable, endpoint: str, calls: Calls, demo: gr.Blocks) -> Cal
 
     @wraps(run)
     async def once(*args, **kwargs):
-        with call():
-            return await run_sync(partial(run, *args, **kwargs), abandon_on_cancel=True, limiter=demo.limiter)
+        with call() as begun:
+            return await to_its_end(partial(run, *args, **kwargs), begun, demo)
 
     return stream if inspect.isasyncgenfunction(run) else once
+
+
+def waited_for(run: Callable, endpoint: str, demo: gr.Blocks) -> Callable:
+    """The same function, which ends at its next step when nobody waits for it."""
+
+    @wraps(run)
+    async def once(*args) -> Any:
+        return await to_its_end(partial(run, *args), Call(endpoint, is_wanted=whether_wanted(demo)), demo)
+
+    return once
+
+
+async def to_its_end(run: Callable, call: Call, demo: gr.Blocks) -> Any:
+    """What a function returns that works in a thread, which nothing stops but its own steps.
+
+    Whoever cancels it keeps its place in the queue until then: there would else be more at work than there are places.
+    """
+
+    def work() -> Any:
+        with waiting(call.check):
+            return run()
+
+    thread = asyncio.ensure_future(run_sync(work, limiter=demo.limiter))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        call.leave()
+        while not thread.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([thread])
+        raise
 
 
 def in_spare_time(run: Callable, turn: Lock, is_idle: Callable[[], bool]) -> Callable:

@@ -64,7 +64,7 @@ class Gate:
             await refused(404, limit_words.NOTHING_THERE)(scope, receive, send)
 
     async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = await self.early_cancel.with_its_event(scope["path"], scope.pop(ASKED))
+        asked = await self.early_cancel.with_its_event(scope, scope.pop(ASKED))
         try:
             body = well_formed(asked)
         except ValueError:

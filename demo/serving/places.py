@@ -9,7 +9,7 @@ from gradio.queueing import Queue
 from starlette.requests import Request
 
 from demo import limit_words
-from demo.tabs.events import FILE_EVENT, FOLLOWED
+from demo.tabs.events import FILES, FOLLOWED
 
 Place = Literal["run", "file", "form"]
 MOST_FILES = 32  # that wait to be read, a few at a time
@@ -20,7 +20,7 @@ def place_of(concurrency_id: str | None) -> Place:
     """Whatever else a program may queue waits among the forms."""
     if concurrency_id in FOLLOWED:
         return "run"
-    return "file" if concurrency_id == FILE_EVENT["concurrency_id"] else "form"
+    return "file" if concurrency_id == FILES else "form"
 
 
 class Places:

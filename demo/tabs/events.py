@@ -23,8 +23,9 @@ FORM_QUEUE = "form"
 FOLLOWED = (MODEL_QUEUE, PATTERN_QUEUE)  # whose events are limited, logged and counted
 MODEL_EVENT = {"concurrency_id": MODEL_QUEUE, "api_visibility": "private"}
 RUN_EVENT = {**MODEL_EVENT, "show_progress": "full"}  # says how long the queue is
+FILES = "files"
 FILE_EVENT = {
-    "concurrency_id": "files",
+    "concurrency_id": FILES,
     "concurrency_limit": 4,  # a hostile one can take half a gigabyte
     "api_visibility": "private",
     "show_progress": "minimal",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ Reason = Literal["not text", "broken", "locked", "too large", "too slow", "stric
 ROOT = Path(__file__).resolve().parents[2]
 MAX_CHARACTERS = 1_000_000  # 400 pages or so; one more says that there were more
 MAX_MEMORY = 1_000_000_000  # bytes that a reader may have, its program included
+SECONDS_A_STEP = 0.2
 REFUSED = 3  # the exit code of a reader that knows why; a crash has others
 
 
@@ -30,10 +32,10 @@ class Unreadable(Exception):
         self.reason = reason
 
 
-def read_aside(reader: str, data: bytes, seconds: float) -> str:
+def read_aside(reader: str, data: bytes, seconds: float, go_on: Callable[[], None]) -> str:
     """What the module `reader` reads in a file's content. However this is left, its process is over.
 
-    Raises: Unreadable.
+    Raises: Unreadable; whatever `go_on` does, which is called a few times a second.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", reader, str(seconds)],
@@ -44,9 +46,7 @@ def read_aside(reader: str, data: bytes, seconds: float) -> str:
     )
     with process:
         try:
-            told, _ = process.communicate(data, timeout=seconds)
-        except subprocess.TimeoutExpired as error:
-            raise Unreadable("too slow") from error
+            told = told_by(process, data, seconds, go_on)
         finally:
             process.kill()
     if process.returncode == REFUSED:
@@ -54,6 +54,17 @@ def read_aside(reader: str, data: bytes, seconds: float) -> str:
     if process.returncode:
         raise Unreadable("broken")
     return told.decode(errors="surrogatepass")
+
+
+def told_by(process: subprocess.Popen, data: bytes, seconds: float, go_on: Callable[[], None]) -> bytes:
+    deadline, given = time.monotonic() + seconds, data
+    while time.monotonic() < deadline:
+        with suppress(subprocess.TimeoutExpired):
+            told, _ = process.communicate(given, timeout=SECONDS_A_STEP)
+            return told
+        go_on()
+        given = None  # it has all of it, or will
+    raise Unreadable("too slow")
 
 
 def tell(read: Callable[[bytes], str]) -> None:

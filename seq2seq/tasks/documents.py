@@ -8,6 +8,7 @@ import codecs
 from dataclasses import dataclass
 
 from seq2seq.files.aside import MAX_CHARACTERS, Reason, Unreadable, read_aside
+from seq2seq.tasks.patience import go_on
 from seq2seq.tasks.results import InputError
 from seq2seq.tasks.source import has_words
 
@@ -119,7 +120,7 @@ def is_damaged_utf8(data: bytes) -> bool:
 def read_layout(reader: str, data: bytes) -> str:
     """The text of a format in which anything may stand in any place, by a reader in a process of its own."""
     try:
-        text = read_aside(reader, data, MAX_SECONDS)
+        text = read_aside(reader, data, MAX_SECONDS, go_on)
     except Unreadable as error:
         raise InputError(REFUSALS[error.reason]) from error
     if not has_words(text):

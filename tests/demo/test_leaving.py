@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,17 +14,22 @@ from functools import partial
 from weakref import ref
 
 import httpx
+import psutil
 import pytest
 from gradio import queueing
 from gradio_client import Client
 
+from demo import endpoints
 from demo.serving import early_cancel
 from demo.serving.server import Server
 from demo.settings import PageSettings
 from seq2seq.engine import Engine, batching
+from seq2seq.tasks.documents import MAX_SECONDS
+from seq2seq.tasks.pattern import pattern
 from tests import waiting
 from tests.demo.test_serving import metrics
-from tests.demo.visitor import Visitor
+from tests.demo.visitor import SETTINGS, Visitor
+from tests.seq2seq.test_hostile_documents import HOSTILE
 from tests.serving import serving
 from tests.waiting import PATIENCE, within
 
@@ -207,6 +214,67 @@ def test_whoever_leaves_while_others_have_their_turn_computes_nothing(engine, pa
     assert not steps.begun
 
 
+def readers() -> list[psutil.Process]:
+    """The processes that read files."""
+    children = psutil.Process().children()
+    return [each for each in children if any("seq2seq.files" in word for word in each.cmdline())]
+
+
+def test_whoever_leaves_a_file_has_no_reader_when_the_place_is_given_back(page):
+    server, address = page
+    visitor = Visitor(server, address)
+    file = visitor.upload("long.pdf", HOSTILE["pages of comments"]())
+    event_id = visitor.join("open_document", [file]).json()["event_id"]
+    until(readers)
+    with within(MAX_SECONDS / 2):
+        assert cancelled(address, visitor.session, event_id, visitor.event("open_document")).is_success
+    assert not readers()
+    assert event_id not in server.demo._queue.event_ids_to_events
+
+
+def test_whoever_hangs_up_on_a_file_has_no_reader(page):
+    server, address = page
+    visitor = Visitor(server, address)
+    file = visitor.upload("long.pdf", HOSTILE["pages of comments"]())
+    visitor.join("open_document", [file])
+    with httpx.stream("GET", f"{address}/gradio_api/queue/data", params={"session_hash": visitor.session}):
+        until(readers)
+    with within(MAX_SECONDS / 2):
+        until(lambda: not readers())
+
+
+@pytest.mark.parametrize("cancels", [1, 3])
+def test_a_place_is_kept_until_what_was_cancelled_has_ended(page, monkeypatch, cancels):
+    server, address = page
+    may_end, at_work, most = threading.Event(), [], []
+
+    def slow_pattern(*about):
+        at_work.append(about)
+        most.append(len(at_work))
+        assert may_end.wait(PATIENCE)
+        at_work.pop()
+        return pattern(*about)
+
+    monkeypatch.setattr(endpoints, "pattern", slow_pattern)
+    visitors = [Visitor(server, address) for _ in range(2)]
+    number = next(key for key, event in server.demo.fns.items() if event.api_name == "pattern")
+    asked = {"fn_index": number, "data": [512, 64, 3, "reference", 1, 1, 12, 64, 4096]}
+    with ThreadPoolExecutor() as pool:
+        joined = [
+            httpx.post(f"{address}/gradio_api/queue/join", json=asked | {"session_hash": each.session})
+            for each in visitors
+        ]
+        names = [each.json()["event_id"] for each in joined]
+        until(lambda: at_work)
+        leaving = [pool.submit(cancelled, address, visitors[0].session, names[0], number) for _ in range(cancels)]
+        time.sleep(1)
+        assert len(at_work) == 1
+        may_end.set()
+        assert all(each.result().is_success for each in leaving)
+    until(lambda: not server.demo._queue.event_ids_to_events)
+    assert most == [1, 1]
+
+
 def test_whoever_leaves_while_waiting_is_never_served(engine, steps):
     with serving(engine, PageSettings(concurrency=1)) as (server, address):
         steps.may_begin.clear()
@@ -237,31 +305,76 @@ def test_whoever_cancels_before_the_first_step_gives_the_place_back(engine, monk
         assert not server.demo._queue.get_active_worker_count()
 
 
+@contextmanager
+def on_its_way(address: str, visitor: Visitor) -> Iterator[None]:
+    """A run that was sent and comes when the block ends."""
+    data = ["fuse", TEXT, None, *SETTINGS]
+    body = json.dumps({"fn_index": visitor.event("generate"), "session_hash": visitor.session, "data": data}).encode()
+    url = httpx.URL(address)
+    with socket.create_connection((url.host, url.port)) as connection:
+        head = f"POST /gradio_api/queue/join HTTP/1.1\r\nHost: {url.host}\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
+        yield
+        connection.sendall(body)
+        assert b" 200 OK" in connection.recv(4096)
+
+
 def test_whoever_cancels_before_joining_is_not_served(page, steps):
     server, address = page
     visitor, early = Visitor(server, address), server.early_cancel
-    asked = {"session_hash": visitor.session, "fn_index": visitor.event("generate"), "event_id": None}
     with ThreadPoolExecutor() as pool:
-        cancelling = pool.submit(httpx.post, f"{address}/gradio_api/cancel", json=asked, timeout=PATIENCE)
-        until(lambda: early.expected)
-        visitor.fuse(TEXT)
+        with on_its_way(address, visitor):
+            cancelling = pool.submit(cancelled, address, visitor.session, fn_index=visitor.event("generate"))
+            until(lambda: early.waiting)
         assert cancelling.result().json() == {"success": True}
-    assert not early.expected
+    assert not early.waiting
+    assert not early.of_visitors
     until(lambda: not server.calls.running)
     assert len(steps.begun) <= 1
 
 
+def test_whoever_runs_again_after_cancelling_what_was_refused_is_served(page, monkeypatch):
+    server, address = page
+    monkeypatch.setattr(early_cancel, "SECONDS_APART", 0)
+    monkeypatch.setattr(early_cancel, "SECONDS_TO_JOIN", 5)
+    visitor, early = Visitor(server, address), server.early_cancel
+    with ThreadPoolExecutor() as pool:
+        cancelling = pool.submit(cancelled, address, visitor.session, fn_index=visitor.event("generate"))
+        until(lambda: early.waiting)
+        visitor.fuse(TEXT)
+        assert visitor.last()["text"]
+        assert cancelling.result().json() == {"success": True}
+
+
 def test_few_wait_to_cancel_what_has_not_joined(page, monkeypatch):
     server, address = page
-    monkeypatch.setattr(early_cancel, "MOST_WAITING", 2)
+    monkeypatch.setattr(early_cancel, "MOST_OF_ONE", 2)
     monkeypatch.setattr(early_cancel, "SECONDS_TO_JOIN", 5)
     with ThreadPoolExecutor() as pool:
         early = [pool.submit(cancelled, address, f"visitor{number}") for number in range(2)]
-        until(lambda: server.early_cancel.num_waiting == 2)
+        until(lambda: server.early_cancel.of_visitors.total() == 2)
         assert cancelled(address, "another").json() == {"success": True}
         assert not any(each.done() for each in early)
         assert [each.result().status_code for each in early] == [200, 200]
-    assert not server.early_cancel.num_waiting
+    assert not server.early_cancel.of_visitors
+
+
+def test_whoever_cancels_much_keeps_nobody_else_from_cancelling(page, steps, monkeypatch):
+    server, address = page
+    monkeypatch.setattr(early_cancel, "visitor_of", lambda host: visitors.pop())
+    monkeypatch.setattr(early_cancel, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(early_cancel, "SECONDS_TO_JOIN", 5)
+    visitors, visitor, early = ["other", *["one"] * 3], Visitor(server, address), server.early_cancel
+    with ThreadPoolExecutor() as pool:
+        many = [pool.submit(cancelled, address, f"visitor{number}") for number in range(3)]
+        until(lambda: early.of_visitors["one"] == 2 and len(visitors) == 1)
+        with on_its_way(address, visitor):
+            cancelling = pool.submit(cancelled, address, visitor.session, fn_index=visitor.event("generate"))
+            until(lambda: early.of_visitors["other"])
+        assert cancelling.result().json() == {"success": True}
+        assert not all(each.done() for each in many)
+    until(lambda: not server.calls.running)
+    assert len(steps.begun) <= 1
 
 
 @pytest.mark.parametrize("name", ["x" * 65, "é", "a b", "x" * 1_000_000])
@@ -270,9 +383,9 @@ def test_nobody_waits_to_cancel_what_has_no_plain_name(page, name):
     with within(early_cancel.SECONDS_TO_JOIN):
         assert cancelled(address, name).status_code == 400
         assert cancelled(address, "visitor", name).status_code == 400
-    assert not server.early_cancel.expected
+    assert not server.early_cancel.waiting
 
 
-def cancelled(address: str, session: str, event_id: str | None = None) -> httpx.Response:
-    asked = {"session_hash": session, "fn_index": 1, "event_id": event_id}
+def cancelled(address: str, session: str, event_id: str | None = None, fn_index: int = 1) -> httpx.Response:
+    asked = {"session_hash": session, "fn_index": fn_index, "event_id": event_id}
     return httpx.post(f"{address}/gradio_api/cancel", json=asked, timeout=PATIENCE)
