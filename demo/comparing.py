@@ -77,6 +77,5 @@ class Comparing:
         """As the map draws it; a layer or heads that this model lacks become its last, and all."""
         count = explored.layers(look.kind)
         layer = min(look.layer, count - 1) if isinstance(look.layer, int) else look.layer
-        seen = self.looking.seen(explored, look.kind, layer, look.grain, look.part)
-        record = shown_of(seen, list(look.heads), look.largest, look.marks)
+        record = shown_of(self.looking.seen(explored, replace(look, layer=layer)), look)
         return packed(token_view(record)), heatmap(record, log=look.log), links_table(record)

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 MEAN_HEAD = -1  # the value of the choice "mean of all heads"
 Unit = Literal["words", "tokens", "everything"]
+UNITS: tuple[Unit, ...] = Unit.__args__
 Views = tuple[str, go.Figure, str]  # token view, heat map, table
 
 
@@ -158,10 +159,15 @@ def selected(record: AttentionRecord, unit: Unit) -> AttentionRecord:
 
 
 def redraw(run: Run | None, record: AttentionRecord | None, head: int, unit: Unit) -> Views:
-    """The three views of a run's record that is there already; empty, if another run has begun."""
+    """The three views of a run's record that is there already; empty, if another run has begun.
+
+    What is chosen comes as it was sent.
+    """
     with in_plain_words():
         if run is None or record is None:
             return NO_VIEW, go.Figure(), ""
+        if unit not in UNITS or type(head) is not int or not MEAN_HEAD <= head < record.num_heads:
+            raise InputError(NOT_UNDERSTOOD)
         shown = selected(record, unit)
         chosen = None if head == MEAN_HEAD else head
         linked = packed(token_view(shown, chosen, run.quoted))

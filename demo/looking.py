@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,13 +25,13 @@ from components.why_view import why_view
 from demo import explorer_words, wording
 from demo.files import script, stylesheet
 from demo.handlers import Run, buttons, chosen_card, explain, fetching, in_plain_words, model_options, result
-from demo.links import WHOLE, KeptTexts, Look, Marks, has_text, link_of, read_link
+from demo.links import MARKS, WHOLE, KeptTexts, Look, Marks, has_text, link_of, read_link
 from seq2seq.engine import Engine, View
-from seq2seq.explain.grain import Grain
+from seq2seq.explain.grain import GRAINS
 from seq2seq.explain.stretches import Stretch
 from seq2seq.tasks import TASKS, GenerationSettings, InputError, Task, Written
 from seq2seq.tasks.differing import differing
-from seq2seq.trace import AttentionKind, AttentionRecord, Attribution, Combination, Token
+from seq2seq.trace import ATTENTION_KINDS, COMBINATIONS, AttentionKind, AttentionRecord, Attribution, Token
 
 AUTOMATIC = GenerationSettings()
 MOST_CELLS = 100_000  # of a map: about a megabyte on its way to the page
@@ -74,51 +74,70 @@ def begin_why() -> tuple:
     return *buttons(running=True), result("why", running=True), NO_VIEW
 
 
-def draw(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, log: bool, drawn: tuple | None) -> tuple:
-    """A note, two linked texts, a heat map and a table of a record that is there already, and no link to it yet.
+def draw(seen: Seen | None, drawn: tuple | None, *form) -> tuple:
+    """Of a record that is there already, as `views_of`; `form` are the values of Look, in order."""
+    with in_plain_words():
+        return views_of(seen, seen and look_of(*form), drawn)
+
+
+def views_of(seen: Seen | None, look: Look | None, drawn: tuple | None) -> tuple:
+    """A note, two linked texts, a heat map and a table of a record, and no link to it yet.
 
     Last, what is drawn now, by which nothing is drawn twice when a record comes with other heads.
     """
-    asked = seen, known_heads(seen, heads), largest, marks, log
+    asked = seen and (seen, known_heads(seen, look.heads), look.largest, look.marks, look.log)
     if asked == drawn:
         return (gr.skip(),) * 6
-    with in_plain_words():
-        if seen is None:
-            return "", NO_VIEW, go.Figure(), "", {}, asked
-        record = shown_of(seen, heads, largest, marks)
-        return seen.note, packed(token_view(record)), heatmap(record, log=log), links_table(record), {}, asked
+    if seen is None:
+        return "", NO_VIEW, go.Figure(), "", {}, asked
+    record = shown_of(seen, look)
+    picture = heatmap(record, log=look.log)
+    return seen.note, packed(token_view(record)), picture, links_table(record), {}, asked
 
 
-def exported(seen: Seen | None, heads: list[int], largest: bool, marks: Marks, form: explorer_words.Format) -> dict:
-    """The map that is drawn, as a file for the visitor's browser to save."""
+def exported(seen: Seen | None, file: explorer_words.Format, *form) -> dict:
+    """The map that is drawn, as a file for the visitor's browser to save; `form` as for `draw`."""
     with in_plain_words():
         if seen is None:
             return {}
-        record = shown_of(seen, heads, largest, marks)
+        record = shown_of(seen, look_of(*form))
         mime, text = {
             "PNG": ("image/svg+xml", lambda: as_svg(record, None)),
             "SVG": ("image/svg+xml", lambda: as_svg(record, None)),
             "CSV": ("text/csv", lambda: as_csv(record, None)),
             "JSON": ("application/json", lambda: as_json(record, None)),
             "HTML": ("text/html", lambda: as_html(record, None, script("token_view"), stylesheet("token_view"))),
-        }[form]
-        return {"filename": f"gloss-attention.{form.lower()}", "mime": mime, "text": text()}
+        }[file]
+        return {"filename": f"gloss-attention.{file.lower()}", "mime": mime, "text": text()}
 
 
 def look_of(kind, layer, heads, grain, part, largest, marks, log) -> Look:
-    """The look that a form's values are."""
-    return Look(kind, layer, tuple(dict.fromkeys(heads)), grain, part, largest, marks, log)
+    """The look that a form's values are, as they were sent.
+
+    Raises: InputError for values that no form has.
+    """
+    chosen = [] if heads is None else heads
+    known = (
+        kind in ATTENTION_KINDS and grain in GRAINS and marks in MARKS,
+        layer in COMBINATIONS or is_place(layer),
+        isinstance(chosen, (list, tuple)) and all(map(is_place, chosen)),
+        is_place(part) or part == WHOLE,
+        isinstance(largest, bool) and isinstance(log, bool),
+    )
+    if not all(known):
+        raise InputError(explorer_words.NO_SUCH_PLACE)
+    return Look(kind, layer, tuple(dict.fromkeys(chosen)), grain, part, largest, marks, log)
 
 
-def shown_of(seen: Seen, heads: list[int], largest: bool, marks: Marks) -> AttentionRecord:
+def shown_of(seen: Seen, look: Look) -> AttentionRecord:
     """What is drawn of a record: the chosen heads that it has as one, with or without marks."""
-    return marked(of_heads(seen.record, list(known_heads(seen, heads)), largest), marks)
+    return marked(of_heads(seen.record, list(known_heads(seen, look.heads)), look.largest), look.marks)
 
 
-def known_heads(seen: Seen | None, heads: list[int]) -> tuple[int, ...]:
+def known_heads(seen: Seen, heads: Sequence[int]) -> tuple[int, ...]:
     """Those of the chosen that there are, each once."""
     chosen = set(heads)
-    return tuple(head for head in range(seen.record.num_heads) if head in chosen) if seen else ()
+    return tuple(head for head in range(seen.record.num_heads) if head in chosen)
 
 
 def marked(record: AttentionRecord, marks: Marks) -> AttentionRecord:
@@ -137,8 +156,12 @@ def told_number(event: gr.EventData, name: str, count: float = inf) -> int:
 
 def refuse_other_than_place(given: object, count: float) -> None:
     """Raises: InputError for anything but a whole number from 0, below `count`. Gradio would log what else is sent."""
-    if type(given) is not int or not 0 <= given < count:
+    if not is_place(given, count):
         raise InputError(explorer_words.NO_SUCH_PLACE)
+
+
+def is_place(given: object, count: float = inf) -> bool:
+    return type(given) is int and 0 <= given < count
 
 
 class Looking:
@@ -167,8 +190,9 @@ class Looking:
         """The query of a link to what is shown, and a note on it; `form` are the values of Look, in order."""
         if explored is None:
             return {}
-        query = link_of(explored.written, look_of(*form), self.kept_texts)
-        return {"query": query, "note": explorer_words.link_note(has_text(query))}
+        with in_plain_words():
+            query = link_of(explored.written, look_of(*form), self.kept_texts)
+            return {"query": query, "note": explorer_words.link_note(has_text(query))}
 
     def arrive(self, request: gr.Request) -> tuple:
         """The page was opened: by a link, it begins with the form of the tab filled in, and what is to be followed."""
@@ -250,15 +274,14 @@ class Looking:
     def open(self, explored: Explored) -> tuple:
         """What is taken apart; the form of its map, as the values of Look in order; the first record and its views."""
         look = explored.look
-        layers, heads, seen = self.choices_and_record(explored, look.kind, look.layer, look.grain, look.part)
+        layers, heads, seen = self.choices_and_record(explored, look)
         chosen = [head for head in look.heads if head < seen.record.num_heads]
-        drawing = look.largest, look.marks, look.log
         parts = gr.update(choices=explorer_words.part_choices(explored.sentences), value=look.part)
         return (
             explored,
-            *(look.kind, layers, heads | {"value": chosen}, look.grain, parts, *drawing),
+            *(look.kind, layers, heads | {"value": chosen}, look.grain, parts, look.largest, look.marks, look.log),
             seen,
-            *draw(seen, chosen, *drawing, None),
+            *views_of(seen, look, None),
         )
 
     def beside(self, explored: Explored | None) -> tuple:
@@ -273,33 +296,32 @@ class Looking:
             *(NO_VIEW, gr.update(open=False)),
         )
 
-    def see(self, explored: Explored | None, *view) -> tuple:
+    def see(self, explored: Explored | None, *form) -> tuple:
         """Another kind, layer, grain or part: the layers and heads to choose from, and the record."""
         if explored is None:
             return gr.skip(), gr.skip(), None
         with in_plain_words():
-            return self.choices_and_record(explored, *view)
+            return self.choices_and_record(explored, look_of(*form))
 
-    def choices_and_record(
-        self, explored: Explored, kind: AttentionKind, layer: int | Combination, grain: Grain, part: int
-    ) -> tuple[dict, dict, Seen]:
+    def choices_and_record(self, explored: Explored, look: Look) -> tuple[dict, dict, Seen]:
         """The layers and heads of a kind, and the record; a layer that the kind lacks becomes its last."""
-        count = explored.layers(kind)
-        known = min(layer, count - 1) if isinstance(layer, int) else layer
-        seen = self.seen(explored, kind, known, grain, part)
+        count = explored.layers(look.kind)
+        known = min(look.layer, count - 1) if isinstance(look.layer, int) else look.layer
+        seen = self.seen(explored, replace(look, layer=known))
         return (
             gr.update(choices=explorer_words.layer_choices(count), value=known),
             gr.update(choices=explorer_words.head_choices(seen.record.num_heads)),
             seen,
         )
 
-    def seen(self, explored: Explored, kind: AttentionKind, layer: int | Combination, grain: Grain, part: int) -> Seen:
+    def seen(self, explored: Explored, look: Look) -> Seen:
         """The record, coarser where it would have more cells than fit."""
-        if part >= len(explored.sentences):
+        if look.part >= len(explored.sentences):
             raise InputError(explorer_words.NO_SUCH_PART)
-        within = None if part == WHOLE or kind == "decoder" else explored.sentences[part]
+        kind, grain = look.kind, look.grain
+        within = None if look.part == WHOLE or kind == "decoder" else explored.sentences[look.part]
         rows = "words" if grain == "sentences" and kind != "encoder" else grain
-        wanted = View(kind, layer, rows, grain, within if kind == "encoder" else None, within)
+        wanted = View(kind, look.layer, rows, grain, within if kind == "encoder" else None, within)
         got = self.engine.fitting(explored.written, wanted, MOST_CELLS)
         return Seen(self.engine.attention(explored.written, got), explorer_words.note_on_map(wanted, got))
 
@@ -315,16 +337,15 @@ class Looking:
         is_open = tab == explorer_words.HEADS_TAB and explored is not None
         return self.glance(explored, explored.look.kind, None) if is_open else (gr.skip(), gr.skip())
 
-    def choose_head(
-        self, explored: Explored | None, kind: AttentionKind, grain: Grain, part: int, event: gr.EventData
-    ) -> tuple:
+    def choose_head(self, explored: Explored | None, event: gr.EventData, *form) -> tuple:
         """A head of the grid was clicked: its layer and itself in the form, and the record."""
         with in_plain_words():
             if explored is None:
                 raise InputError(explorer_words.RESULT_HINT)
-            layer = told_number(event, "layer", explored.layers(kind))
-            head = told_number(event, "head", self.engine.num_heads(explored.written, kind))
-            layers, heads, seen = self.choices_and_record(explored, kind, layer, grain, part)
+            look = look_of(*form)
+            layer = told_number(event, "layer", explored.layers(look.kind))
+            head = told_number(event, "head", self.engine.num_heads(explored.written, look.kind))
+            layers, heads, seen = self.choices_and_record(explored, replace(look, layer=layer))
             return layers, heads | {"value": [head]}, seen, gr.update(selected="map")
 
     def confidence(self, explored: Explored | None) -> str:

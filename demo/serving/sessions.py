@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.queueing import Queue
 from gradio.state_holder import SessionState, StateHolder
 from starlette.exceptions import HTTPException
@@ -30,6 +31,7 @@ from seq2seq.tasks import InputError
 
 MOST_BYTES = 512 * 2**20  # of what all sessions have changed
 LIGHT = 2**10  # bytes of what stays in any case, such as a choice
+LIGHT_WIDGET = 2**16  # of one that stays in any case, such as a list of heads
 STREAMS = re.compile(r"/gradio_api/(?:queue/data|call/(?:v2/)?[^/]+/(?P<event_id>[^/]+))/?$")
 
 
@@ -92,24 +94,37 @@ class Session(SessionState):
         self.blocks_config.config_for_block = lambda *_: {}
         self.keep = keep
         self.num_bytes = 0  # of what is heavy
+        self.heavy_widgets: dict[int, int] = {}  # key: bytes
 
     def __setitem__(self, key: int, value: Any) -> None:
         is_known = key in self.state_data and self.state_data[key] is value
         super().__setitem__(key, value)
+        if key in self.changed_widgets:
+            self.heavy_widgets.pop(key, None)
+            weight = of_state(value.constructor_args)
+            if weight > LIGHT_WIDGET:
+                self.heavy_widgets[key] = weight
         if not is_known:
             self.weigh()
         self.keep(self)
 
+    @property
+    def changed_widgets(self) -> dict[int, Block]:
+        return self.blocks_config.blocks.maps[0]
+
     def weigh(self) -> None:
         known: set[int] = set()
         sizes = [of_state(value, known) for value in self.state_data.values()]
-        self.num_bytes = sum(size for size in sizes if size > LIGHT)
+        self.num_bytes = sum(size for size in sizes if size > LIGHT) + sum(self.heavy_widgets.values())
 
     def lighten(self) -> int:
-        """Lose what is heavy; how many bytes that were."""
+        """Lose what is heavy, and of widgets what they were changed to; how many bytes that were."""
         for key, value in self.state_data.items():
             if of_state(value) > LIGHT:
                 self.state_data[key] = Lost()
+        for key in self.heavy_widgets:
+            del self.changed_widgets[key]
+        self.heavy_widgets.clear()
         lost, self.num_bytes = self.num_bytes, 0
         return lost
 

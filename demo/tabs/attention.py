@@ -23,6 +23,7 @@ from demo.tabs.events import (
     PAGE_EVENT,
     RUN_EVENT,
     SPARE_EVENT,
+    UNCHECKED,
     at_the_end,
     must_wait,
 )
@@ -145,9 +146,10 @@ def attention_tab(
         )
         grid.submit(
             looking.choose_head,
-            [ask.explored, shown.kind, shown.grain, shown.part],
+            [ask.explored, *shown.form],
             [shown.layer, shown.heads, shown.seen, inner],
             show_progress_on=shown.views,
+            **UNCHECKED,
             **MODEL_EVENT,
         )
         form = [ask.task, ask.model, ask.box.text, ask.target]  # the text is counted for its model

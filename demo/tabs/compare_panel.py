@@ -10,7 +10,7 @@ from gradio.components import Component
 from demo import explorer_words as words
 from demo import wording
 from demo.comparing import Comparing, keep
-from demo.tabs.events import MODEL_EVENT, PAGE_EVENT
+from demo.tabs.events import MODEL_EVENT, PAGE_EVENT, UNCHECKED
 from demo.tabs.widgets import token_view
 
 
@@ -60,5 +60,6 @@ def wire_compare(
             trigger_mode="always_last",
             show_progress="minimal",
             show_progress_on=panel.views,
+            **UNCHECKED,
             **MODEL_EVENT,
         )

@@ -33,9 +33,10 @@ FILE_EVENT = {
 NO_PROGRESS = {"show_progress": "hidden", "show_progress_on": []}
 FORM_EVENT = {"concurrency_id": FORM_QUEUE, "api_visibility": "private", **NO_PROGRESS}
 PAGE_EVENT = {"queue": False, "api_visibility": "private", **NO_PROGRESS}
-# For a model beside a task that the page or another event has just changed: Gradio's check of a gr.Dropdown would tell
-# one that the new task lacks as an error, before the list has followed. What the function gets is then as it was sent.
-AS_SENT = {**PAGE_EVENT, "preprocess": False}
+# What a function gets is then as it was sent. Gradio's check of a gr.Dropdown would tell a model that a new task lacks
+# as an error, before the list has followed, and so any choice of a session that has lost its lists.
+UNCHECKED = {"preprocess": False}
+AS_SENT = {**PAGE_EVENT, **UNCHECKED}
 SPARE = "spare"  # what nobody asks for: done where the server has nothing else to do
 SPARE_EVENT = {**AS_SENT, "concurrency_id": SPARE}
 COUNTS = "counts"  # of a long text take a second: few at a time
@@ -43,7 +44,7 @@ COUNT_EVENT = {**AS_SENT, "concurrency_id": COUNTS}
 DRAWINGS = "drawings"  # of a pattern, which can take as much as in PATTERN_QUEUE, and may not wait behind that
 DRAW_EVENT = {**PAGE_EVENT, "concurrency_id": DRAWINGS}
 VIEWS = "views"  # of a result that is there: the largest take a second each
-VIEW_EVENT = {**PAGE_EVENT, "concurrency_id": VIEWS}
+VIEW_EVENT = {**AS_SENT, "concurrency_id": VIEWS}
 
 
 def at_the_end(

@@ -15,7 +15,7 @@ from demo import explorer_words as words
 from demo import wording
 from demo.links import WHOLE
 from demo.looking import Looking, draw, exported
-from demo.tabs.events import MODEL_EVENT, VIEW_EVENT
+from demo.tabs.events import MODEL_EVENT, UNCHECKED, VIEW_EVENT
 from demo.tabs.widgets import download, link_view, token_view
 
 
@@ -86,24 +86,23 @@ def wire_map(shown: MapPanel, explored: gr.State, looking: Looking) -> None:
     gr.on(
         [shown.kind.input, shown.layer.select, shown.grain.input, shown.part.select],
         looking.see,
-        [explored, shown.kind, shown.layer, shown.grain, shown.part],
+        [explored, *shown.form],
         [shown.layer, shown.heads, shown.seen],
         trigger_mode="always_last",
         show_progress="minimal",
         show_progress_on=shown.views,
+        **UNCHECKED,
         **MODEL_EVENT,
     )
-    together, marks, scale = shown.drawing
     gr.on(
         [shown.seen.change, shown.heads.change, *(each.input for each in shown.drawing)],
         draw,
-        [shown.seen, shown.heads, together, marks, scale, shown.now],
+        [shown.seen, shown.now, *shown.form],
         shown.drawn,
         trigger_mode="always_last",
         **VIEW_EVENT,
     )
     for form, button in shown.exports.items():
-        what = [shown.seen, shown.heads, together, marks, gr.State(form)]
-        button.click(exported, what, shown.download, **VIEW_EVENT)
+        button.click(exported, [shown.seen, gr.State(form), *shown.form], shown.download, **VIEW_EVENT)
     button, link = shown.link
     button.click(looking.link, [explored, *shown.form], link, **VIEW_EVENT)

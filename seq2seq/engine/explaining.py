@@ -13,7 +13,6 @@ from seq2seq.explain.ablation import AblationStep
 from seq2seq.explain.attention import View, attention, fitting
 from seq2seq.explain.beams import beam_tree
 from seq2seq.explain.choices import choices, go_on
-from seq2seq.explain.grain import sentences
 from seq2seq.explain.heads import heads
 from seq2seq.explain.muting import num_heads, rewriting
 from seq2seq.explain.pair import Pair, forced, pair_of
@@ -90,8 +89,8 @@ class Explains:
         return self.pair(written).target_text
 
     def sentences(self, written: Written) -> tuple[Token, ...]:
-        """Of the text that the model read: what `View.columns_within` may be."""
-        return tuple(sentences(self.pair(written).source.text))
+        """Of the text, those that the model read: what `View.columns_within` may be."""
+        return self.pair(written).sentences
 
     def fitting(self, written: Written, view: View, most_cells: int) -> View:
         """The view, coarser where its map would have more cells."""

@@ -11,10 +11,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from seq2seq.explain.grain import sentences
 from seq2seq.models.outputs import ModelOutput
 from seq2seq.models.source import GeneratesFromSource
 from seq2seq.tasks import GenerationSettings, InputError, Task, Writer, Written
 from seq2seq.tasks.output import plain_text, special_token, target_tokens
+from seq2seq.tasks.quoting import NOWHERE, places_of_tokens
 from seq2seq.tasks.source import Source
 from seq2seq.trace import Token
 
@@ -56,6 +58,13 @@ class Pair:
     def targets(self) -> tuple[Token, ...]:
         """T: the tokens written."""
         return target_tokens(self.writer.tokenizer, self.target_ids, self.target_text)
+
+    @cached_property
+    def sentences(self) -> tuple[Token, ...]:
+        """Of the source, those that were read: there may be a million lines of which no token is."""
+        known = sentences(self.source.text)
+        places = places_of_tokens(self.source, known)
+        return tuple(known[place] for place in places[places != NOWHERE].unique().tolist())
 
     def stretch(self, first: int, last: int) -> Token:
         """The text that target tokens `first` to `last`, without the latter, stand for."""

@@ -23,7 +23,7 @@ from seq2seq.explain.grain import sentences
 from seq2seq.explain.pair import Pair
 from seq2seq.explain.saliency import saliency
 from seq2seq.tasks.output import plain_text
-from seq2seq.tasks.quoting import NOWHERE, places_of_tokens
+from seq2seq.tasks.quoting import places_of_tokens
 from seq2seq.trace import FoundBy, Leaning, Method, Provenance, Token
 
 BEST: Method = "ablation"
@@ -78,12 +78,10 @@ def provenance(pair: Pair, method: Method = BEST) -> tuple[Leaning, ...]:
     """
     if method not in WEIGHINGS:
         raise ValueError(f"Provenance is told by {', '.join(WEIGHINGS)}; got {method!r}.")
-    known, told = sentences(pair.source.text), told_sentences(pair)
+    known, told = pair.sentences, told_sentences(pair)
     if not told:
         return ()
-    places = places_of_tokens(pair.source, known)
-    read = places[places != NOWHERE].unique()  # what has no token was not read, and may be a million lines
-    known, member = [known[place] for place in read.tolist()], (places[:, None] == read).float()
+    member = (places_of_tokens(pair.source, known)[:, None] == torch.arange(len(known))).float()
     weights = WEIGHINGS[method](pair, [group for _, group in told], member)
     return tuple(Leaning(piece, strongest(row, known)) for (piece, _), row in zip(told, weights, strict=True))
 

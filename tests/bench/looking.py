@@ -15,10 +15,10 @@ from statistics import median
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
+from demo import links
 from demo.examples import examples
 from demo.explorer_words import TAKE_LABEL
-from demo.links import WHOLE
-from demo.looking import Explored, Looking, draw
+from demo.looking import Explored, Looking, views_of
 from demo.wording import WORDING_CHOICES
 from seq2seq.engine import Engine, EngineSettings
 from seq2seq.explain.grain import Grain
@@ -138,8 +138,9 @@ def drawn(
     looking: Looking, explored: Explored, kind: AttentionKind, layer: int | Combination, grain: Grain
 ) -> tuple[tuple[int, int], bytes, bytes, bytes]:
     """The size of the map, and its views as they are sent."""
-    seen = looking.seen(explored, kind, layer, grain, WHOLE)
-    _, tokens, figure, table, *_ = draw(seen, [], False, "hidden", False, None)
+    look = links.Look(kind, layer, (), grain)
+    seen = looking.seen(explored, look)
+    _, tokens, figure, table, *_ = views_of(seen, look, None)
     size = len(seen.record.targets), len(seen.record.sources)
     return size, tokens.encode(), figure.to_json().encode(), table.encode()
 

@@ -10,7 +10,7 @@ import pytest
 
 from demo.comparing import Comparing, keep
 from demo.explorer_words import settings_fact
-from demo.links import WHOLE
+from demo.links import Look
 from demo.looking import Looking
 from demo.tabs.compare_panel import compare_panel
 from seq2seq.engine import Engine, EngineSettings
@@ -38,7 +38,7 @@ def test_both_are_drawn_as_each_alone_and_told_apart(looking):
     assert facts.count("class='differs'") == 2 * 3  # the output, its log-probability, its perplexity
     assert "<del>bakery.</del> <ins>small shop.</ins>" in difference
     for run, (tokens, figure, _) in zip((first, second), (views[:3], views[3:]), strict=True):
-        record = looking.seen(run, "cross", 5, "words", 1).record
+        record = looking.seen(run, Look("cross", 5, part=1)).record
         words = [piece[1] for piece in json.loads(tokens)["source"]]
         assert words == ["She", "opened", "a", "small", "bakery", "there."]
         kept = [place for place, target in enumerate(record.targets) if not target.special]
@@ -79,5 +79,5 @@ def test_a_kept_output_is_a_text_whatever_it_looks_like(looking):
 def test_a_part_that_the_text_lacks_is_told(looking):
     run = explored(looking, TEXT, "Anna Lind moved.")
     with pytest.raises(Exception, match="no such sentence"):
-        looking.seen(run, "cross", 0, "words", 7)
-    assert looking.seen(run, "cross", 0, "words", WHOLE).record.num_heads == 12
+        looking.seen(run, Look(part=7))
+    assert looking.seen(run, Look()).record.num_heads == 12

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 
 import gradio as gr
@@ -14,7 +14,8 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from demo.explorer_words import NO_HEADS, NO_SUCH_PLACE, PART_LABEL, RESULT_HINT
-from demo.looking import MOST_CELLS, WHOLE, Explored, Looking, draw
+from demo.links import WHOLE, Look
+from demo.looking import MOST_CELLS, Explored, Looking, draw, exported
 from demo.wording import APOLOGY
 from seq2seq.engine import Engine, EngineSettings, View
 from tests.serving import serve
@@ -45,10 +46,18 @@ def client(engine) -> Iterator[Client]:
         yield Client(address, verbose=False)
 
 
+def look(kind: str, layer: int, grain: str, part: int = WHOLE) -> Look:
+    return Look(kind, layer, (), grain, part)
+
+
+def form(heads: Sequence[int] = (), largest: bool = False, marks: str = "hidden", log: bool = False) -> tuple:
+    return tuple(vars(Look(heads=list(heads), largest=largest, marks=marks, log=log)).values())
+
+
 def test_what_the_visitor_gives_is_what_is_looked_at(looking, explored):
     assert explored.text == OUTPUT
     assert [sentence.text for sentence in explored.sentences] == TEXT.replace(". ", ".|").split("|")
-    record = looking.seen(explored, "cross", 5, "words", WHOLE).record
+    record = looking.seen(explored, look("cross", 5, "words")).record
     assert [token.text for token in record.targets if not token.special] == OUTPUT.split()
 
 
@@ -69,52 +78,52 @@ def test_what_is_wrong_is_told_and_nothing_is_taken_apart(looking):
 
 
 def test_a_part_of_the_text_is_shown_alone(looking, explored):
-    record = looking.seen(explored, "cross", 5, "words", 1).record
+    record = looking.seen(explored, look("cross", 5, "words", 1)).record
     assert [token.text for token in record.sources] == ["She", "opened", "a", "small", "bakery", "there."]
-    both = looking.seen(explored, "encoder", 2, "words", 1).record
+    both = looking.seen(explored, look("encoder", 2, "words", 1)).record
     assert both.targets == both.sources == record.sources
 
 
 def test_a_long_text_is_shown_by_sentences_and_the_page_says_so(looking):
     text = " ".join(f"The town of Holm number {n} voted for a bridge over the river at Vik." for n in range(200))
     *_, (_, explored, *_) = looking.look("summarize", text, "The towns voted for a bridge. " * 5, None)
-    seen = looking.seen(explored, "encoder", 5, "words", WHOLE)
+    seen = looking.seen(explored, look("encoder", 5, "words"))
     assert seen.record.weights[0].size <= MOST_CELLS
     assert "shown by sentences" in seen.note
     assert PART_LABEL in seen.note
     assert np.allclose(seen.record.weights.sum(-1), 1, atol=1e-2)
-    assert "sentences" not in looking.seen(explored, "cross", 5, "words", 3).note
+    assert "sentences" not in looking.seen(explored, look("cross", 5, "words", 3)).note
 
 
 def test_heads_and_marks_are_chosen_without_the_engine(looking, explored):
-    seen = looking.seen(explored, "cross", 3, "tokens", WHOLE)
-    _, _, mean, *_ = draw(seen, [], False, "shown", False, None)
+    seen = looking.seen(explored, look("cross", 3, "tokens"))
+    _, _, mean, *_ = draw(seen, None, *form(marks="shown"))
     assert np.allclose(mean.data[0].z, seen.record.weights.mean(axis=0), atol=1e-6)
-    _, _, largest, *_ = draw(seen, [1, 4], True, "shown", True, None)
+    _, _, largest, *_ = draw(seen, None, *form([1, 4], True, "shown", True))
     assert np.allclose(largest.data[0].z, seen.record.weights[[1, 4]].max(axis=0), atol=1e-6)
     assert largest.data[0].colorscale != mean.data[0].colorscale
-    _, _, hidden, *_ = draw(seen, [], False, "hidden", False, None)
+    _, _, hidden, *_ = draw(seen, None, *form())
     assert hidden.data[0].z.sum(axis=1).max() < 1
-    _, _, renewed, *_ = draw(seen, [], False, "left out", False, None)
+    _, _, renewed, *_ = draw(seen, None, *form(marks="left out"))
     assert np.allclose(renewed.data[0].z.sum(axis=1), 1, atol=1e-5)
     assert not any(label.startswith((".", "&lt;")) for label in renewed.data[0].x)
 
 
 def test_a_head_is_chosen_once_and_only_where_there_is_one(looking, explored):
-    seen = looking.seen(explored, "cross", 3, "tokens", WHOLE)
-    *_, (_, heads, *_) = draw(seen, [4, 1, 4, 10**9] * 1_000, True, "shown", True, None)
+    seen = looking.seen(explored, look("cross", 3, "tokens"))
+    *_, (_, heads, *_) = draw(seen, None, *form([4, 1, 4, 10**9] * 1_000, True, "shown", True))
     assert heads == (1, 4)
 
 
 def test_what_is_drawn_already_is_not_drawn_again(looking, explored):
-    seen = looking.seen(explored, "cross", 3, "words", WHOLE)
-    *_, drawn = draw(seen, [1], False, "hidden", False, None)
-    unchanged = draw(seen, [1], False, "hidden", False, drawn)
+    seen = looking.seen(explored, look("cross", 3, "words"))
+    *_, drawn = draw(seen, None, *form([1]))
+    unchanged = draw(seen, drawn, *form([1]))
     assert all(each == gr.skip() for each in unchanged)
-    for other in ([], False, "hidden", False), ([1], True, "hidden", False), ([1], False, "shown", False):
-        assert isinstance(draw(seen, *other, drawn)[2], go.Figure)
-    again = looking.seen(explored, "cross", 3, "words", WHOLE)
-    assert isinstance(draw(again, [1], False, "hidden", False, drawn)[2], go.Figure)
+    for other in form(), form([1], True), form([1], marks="shown"):
+        assert isinstance(draw(seen, drawn, *other)[2], go.Figure)
+    again = looking.seen(explored, look("cross", 3, "words"))
+    assert isinstance(draw(again, drawn, *form([1]))[2], go.Figure)
 
 
 def test_why_comes_method_by_method(looking, explored):
@@ -135,9 +144,34 @@ ODD = ("a text", "two\nlines", 1.5, True, None, [1], {}, -1, 10**9)
 def test_a_head_that_there_is_not_is_refused_and_never_shown(looking, explored, odd):
     for event in (SimpleNamespace(layer=odd, head=0), SimpleNamespace(layer=0, head=odd), SimpleNamespace()):
         with pytest.raises(gr.Error, match=NO_SUCH_PLACE):
-            looking.choose_head(explored, "cross", "words", WHOLE, event)
+            looking.choose_head(explored, event, *form())
     with pytest.raises(gr.Error, match=RESULT_HINT):
-        looking.choose_head(None, "cross", "words", WHOLE, SimpleNamespace(layer=0, head=0))
+        looking.choose_head(None, SimpleNamespace(layer=0, head=0), *form())
+
+
+@pytest.mark.parametrize("odd", ["a text", 1.5, None, [[1]], {}, -2, [None]])
+@pytest.mark.parametrize("field", range(8))
+def test_a_form_that_no_page_sends_is_told_in_plain_words(looking, explored, field, odd):
+    sent = [*form()]
+    sent[field] = odd
+    if field == 2 and odd is None:  # as Gradio's page sends no choice at all
+        return
+    seen = looking.seen(explored, look("cross", 3, "words"))
+    for ask in (
+        lambda: looking.see(explored, *sent),
+        lambda: draw(seen, None, *sent),
+        lambda: exported(seen, "CSV", *sent),
+        lambda: looking.link(explored, *sent),
+    ):
+        with pytest.raises(gr.Error, match=NO_SUCH_PLACE):
+            ask()
+
+
+def test_of_a_text_those_sentences_are_offered_that_were_read(looking):
+    text = "Rain fell. " + "\u200b.\n" * 1_000 + "The river rose. " * 3_000
+    *_, (_, explored, *opened) = looking.look("fuse", text, "Rain fell.", None)
+    [parts] = [each for each in opened if isinstance(each, dict) and each.get("value") == WHOLE]
+    assert 3 < len(explored.sentences) == len(parts["choices"]) - 1 <= 512
 
 
 @pytest.mark.parametrize("odd", ODD)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -199,11 +200,12 @@ def test_any_text_goes_through_the_models_and_their_pictures(handlers):
         if shown["problem"]:
             return
         [seen] = [each for each in looking.open(explored) if isinstance(each, Seen)]
-        draw(seen, [], False, "shown", False, None)
-        for form in EXPORTS:
-            exported(seen, [], False, "shown", form)
+        form = vars(replace(explored.look, marks="shown")).values()
+        draw(seen, None, *form)
+        for file in EXPORTS:
+            exported(seen, file, *form)
         looking.confidence(explored)
-        query = looking.link(explored, *vars(explored.look).values())["query"]
+        query = looking.link(explored, *form)["query"]
         assert read_link(dict(parse_qsl(query)), looking.kept_texts)[0] == explored.written
 
     for text in NASTY:

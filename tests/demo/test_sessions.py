@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from demo import limit_words
+from demo.explorer_words import PART_LABEL
 from demo.serving import sessions, unread
 from demo.serving.sessions import Sessions
 from demo.serving.unread import Unread
@@ -271,6 +272,23 @@ def test_whoever_has_lost_a_state_is_told_so_without_a_traceback(monkeypatch, ca
         looked_at(Visitor(server, address))
         assert not shown_again(first).is_success
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_lists_of_choices_are_weighed_and_lost_with_what_they_are_of():
+    with serving(StandInEngine(0), PageSettings()) as (server, _):
+        parts = next(block for block in server.demo.blocks.values() if getattr(block, "label", None) == PART_LABEL)
+        session = server.demo.app.state_holder["visitor"]
+        choices = [(f"{number} · A sentence of many", number) for number in range(2_000)]
+        session[parts._id] = gr.Dropdown(choices[:100], label=PART_LABEL, render=False)
+        assert session.num_bytes == 0
+        session[parts._id] = gr.Dropdown(choices, label=PART_LABEL, render=False)
+        before = session.num_bytes
+        assert before > 2_000 * 100
+        session[parts._id] = session[parts._id]
+        assert session.num_bytes == before
+        assert session.lighten() == before
+        assert session[parts._id] is parts
+        assert session.num_bytes == 0
 
 
 def test_of_sessions_with_nothing_heavy_there_is_nothing_to_lose():
