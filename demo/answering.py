@@ -14,7 +14,7 @@ from components.answer_scores import answer_figure, answer_table
 from components.answer_view import answer_view
 from components.packing import packed
 from demo import wording
-from demo.handlers import buttons, chosen_card, explain, fetching, in_plain_words, result
+from demo.handlers import buttons, chosen_card, explain, fetching, in_plain_words, result, sent_text
 from seq2seq.engine import Engine
 from seq2seq.tasks import InputError
 from seq2seq.tasks.results import Reading
@@ -63,7 +63,7 @@ class Answering:
                 card = chosen_card(self.engine, "answer", model)
                 if self.engine.must_be_fetched("answer", card.name):
                     return wording.to_fetch(card)
-                return wording.counted_for_reading(self.engine.count_tokens("answer", text or "", card.name))
+                return wording.counted_for_reading(self.engine.count_tokens("answer", sent_text(text), card.name))
             except InputError:  # nothing to count yet; whoever presses Run is told
                 return wording.KEYS_HINT
 

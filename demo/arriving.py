@@ -38,10 +38,10 @@ class Arriving:
 
     def link(self, task: str, *values) -> dict:
         """The query of a link that fills in a form with these values, and a note on it; what is usual is left out."""
-        tab = TABS.get(task, task)
-        given = dict(zip(FORMS[tab], (task, *values), strict=True))
-        usual = dict(zip(FORMS[tab], self.usual(task), strict=True)) | {"task": None}
         with in_plain_words():
+            tab = one_of(FORMS, TABS.get(task, task))
+            given = dict(zip(FORMS[tab], (task, *values), strict=True))
+            usual = dict(zip(FORMS[tab], self.usual(task), strict=True)) | {"task": None}
             self.check(task, given)
             changed = {name: value for name, value in given.items() if value != usual[name]}
             query = spelled(changed, self.kept_texts)

@@ -13,9 +13,10 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from components.pattern import cells_of, pattern_map, pattern_table
-from components.pattern_curves import Counted, cost_lines, heard_lines, time_lines
+from components.pattern_curves import UNITS, Counted, cost_lines, heard_lines, time_lines
 from demo import pattern_words, wording
 from demo.handlers import buttons, explain, fetching, in_plain_words, result
+from demo.limit_words import NOT_UNDERSTOOD
 from demo.setting_fields import SettingField
 from seq2seq.engine import Engine, ModelCard
 from seq2seq.tasks import InputError
@@ -77,6 +78,8 @@ def draw(laid: TextRead | None, counted: Counted, plan: str, *numbers: float | i
     """A problem or none, the facts, a note on the map, the map, its table, how far tokens hear, the cost."""
     read = laid and laid.mass
     try:
+        if counted not in UNITS:
+            raise InputError(NOT_UNDERSTOOD)
         settings = settings_of_form(plan, *numbers)
         record = pattern(settings, read if read is not None and settings.carries(read) else None)
         facts = pattern_words.pattern_facts(record, settings, cost_curve(settings, [settings.length]))

@@ -205,11 +205,18 @@ def refuse_unknown(task: Skill) -> None:
         raise InputError(NOT_UNDERSTOOD)
 
 
+def sent_text(text: object) -> str:
+    """A text as it was sent. Raises: InputError for what is none."""
+    if not isinstance(text, str | None):
+        raise InputError(NOT_UNDERSTOOD)
+    return text or ""
+
+
 def model_options(engine: Engine, task: Skill, model: str | None = None) -> dict:
     """Choices and value for the list of models, keeping `model` where the task has it."""
     refuse_unknown(task)
     cards = engine.models(task)
-    kept = model if model in {card.name for card in cards} else engine.card(task).name
+    kept = model if model in [card.name for card in cards] else engine.card(task).name
     return {"choices": [wording.model_choice(card) for card in cards], "value": kept}
 
 
@@ -279,7 +286,7 @@ class Handlers:
                 card = chosen_card(self.engine, task, model)
                 if self.engine.must_be_fetched(task, card.name):
                     return wording.to_fetch(card)
-                count = self.engine.count_tokens(task, text or "", card.name)
+                count = self.engine.count_tokens(task, sent_text(text), card.name)
                 widest = max(self.engine.models(task), key=lambda card: card.max_source_tokens)
                 return wording.counted(count, card, widest)
             except InputError:  # nothing to count yet, or not by this model; whoever presses Run is told

@@ -24,7 +24,17 @@ from components.token_view import token_view
 from components.why_view import why_view
 from demo import explorer_words, wording
 from demo.files import script, stylesheet
-from demo.handlers import Run, buttons, chosen_card, explain, fetching, in_plain_words, model_options, result
+from demo.handlers import (
+    Run,
+    buttons,
+    chosen_card,
+    explain,
+    fetching,
+    in_plain_words,
+    model_options,
+    result,
+    sent_text,
+)
 from demo.links import MARKS, WHOLE, KeptTexts, Look, Marks, has_text, link_of, read_link
 from seq2seq.engine import Engine, View
 from seq2seq.explain.grain import GRAINS
@@ -74,13 +84,13 @@ def begin_why() -> tuple:
     return *buttons(running=True), result("why", running=True), NO_VIEW
 
 
-def draw(seen: Seen | None, drawn: tuple | None, *form) -> tuple:
-    """Of a record that is there already, as `views_of`; `form` are the values of Look, in order."""
+def draw(seen: Seen | None, drawn: tuple | None, heads, largest, marks, log) -> tuple:
+    """Of a record that is there already, as `views_of`."""
     with in_plain_words():
-        return views_of(seen, seen and look_of(*form), drawn)
+        return views_of(seen, look_of(heads=heads, largest=largest, marks=marks, log=log), drawn)
 
 
-def views_of(seen: Seen | None, look: Look | None, drawn: tuple | None) -> tuple:
+def views_of(seen: Seen | None, look: Look, drawn: tuple | None) -> tuple:
     """A note, two linked texts, a heat map and a table of a record, and no link to it yet.
 
     Last, what is drawn now, by which nothing is drawn twice when a record comes with other heads.
@@ -95,12 +105,12 @@ def views_of(seen: Seen | None, look: Look | None, drawn: tuple | None) -> tuple
     return seen.note, packed(token_view(record)), picture, links_table(record), {}, asked
 
 
-def exported(seen: Seen | None, file: explorer_words.Format, *form) -> dict:
-    """The map that is drawn, as a file for the visitor's browser to save; `form` as for `draw`."""
+def exported(seen: Seen | None, file: explorer_words.Format, heads, largest, marks) -> dict:
+    """The map that is drawn, as a file for the visitor's browser to save."""
     with in_plain_words():
         if seen is None:
             return {}
-        record = shown_of(seen, look_of(*form))
+        record = shown_of(seen, look_of(heads=heads, largest=largest, marks=marks))
         mime, text = {
             "PNG": ("image/svg+xml", lambda: as_svg(record, None)),
             "SVG": ("image/svg+xml", lambda: as_svg(record, None)),
@@ -111,7 +121,9 @@ def exported(seen: Seen | None, file: explorer_words.Format, *form) -> dict:
         return {"filename": f"gloss-attention.{file.lower()}", "mime": mime, "text": text()}
 
 
-def look_of(kind, layer, heads, grain, part, largest, marks, log) -> Look:
+def look_of(
+    kind="cross", layer=0, heads=(), grain="words", part=WHOLE, largest=False, marks="hidden", log=False
+) -> Look:
     """The look that a form's values are, as they were sent.
 
     Raises: InputError for values that no form has.
@@ -240,10 +252,9 @@ class Looking:
 
     def read_ahead(self, task: Task, text: str | None, model: str | None) -> None:
         """The text is there, and its output about to be: whoever looks soon need not wait until it is read."""
-        if len(text or "") > LONGEST_AHEAD:
-            return
         with suppress(InputError):  # which whoever looks is told
-            self.engine.read_ahead(task, text or "", chosen_card(self.engine, task, model).name)
+            if len(sent_text(text)) <= LONGEST_AHEAD:
+                self.engine.read_ahead(task, sent_text(text), chosen_card(self.engine, task, model).name)
 
     def look(self, task: Task, text: str | None, target: str | None, model: str | None) -> Iterator[tuple]:
         """The output as it is written, or at once where the visitor gives it; with the last, it as `open` opens it."""

@@ -97,12 +97,14 @@ def wire_map(shown: MapPanel, explored: gr.State, looking: Looking) -> None:
     gr.on(
         [shown.seen.change, shown.heads.change, *(each.input for each in shown.drawing)],
         draw,
-        [shown.seen, shown.now, *shown.form],
+        [shown.seen, shown.now, shown.heads, *shown.drawing],
         shown.drawn,
         trigger_mode="always_last",
         **VIEW_EVENT,
     )
+    together, marks, _ = shown.drawing
     for form, button in shown.exports.items():
-        button.click(exported, [shown.seen, gr.State(form), *shown.form], shown.download, **VIEW_EVENT)
+        what = [shown.seen, gr.State(form), shown.heads, together, marks]
+        button.click(exported, what, shown.download, **VIEW_EVENT)
     button, link = shown.link
     button.click(looking.link, [explored, *shown.form], link, **VIEW_EVENT)

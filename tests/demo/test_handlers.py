@@ -11,6 +11,7 @@ import pytest
 from components.links_table import links_table
 from components.packing import NO_VIEW
 from demo import wording
+from demo.answering import Answering
 from demo.handlers import (
     MEAN_HEAD,
     Handlers,
@@ -25,6 +26,7 @@ from demo.handlers import (
     result,
     selected,
 )
+from demo.looking import Looking
 from demo.setting_fields import FIELDS
 from seq2seq.engine import View
 from seq2seq.tasks import Generated, InputError, Section
@@ -394,3 +396,12 @@ def test_what_is_kept_of_a_record_is_half_as_large_and_looks_the_same(handlers, 
     assert np.abs(one.weights - other.weights).max() < 0.0005
     assert links_table(other, None) == links_table(one, None)
     assert (one.targets, one.sources) == (other.targets, other.sources)
+
+
+@pytest.mark.parametrize("odd", [True, 1.5, [1], {"a": 1}])
+def test_what_is_sent_in_place_of_a_text_is_not_counted(handlers, odd, caplog):
+    assert handlers.count("fuse", odd, None) == wording.KEYS_HINT
+    assert Answering(handlers.engine).count(odd, None) == wording.KEYS_HINT
+    Looking(handlers.engine).read_ahead("fuse", odd, None)
+    assert handlers.choose_task("fuse", odd)[2]["value"] == handlers.engine.card("fuse").name
+    assert not caplog.records

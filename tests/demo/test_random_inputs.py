@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -200,12 +199,11 @@ def test_any_text_goes_through_the_models_and_their_pictures(handlers):
         if shown["problem"]:
             return
         [seen] = [each for each in looking.open(explored) if isinstance(each, Seen)]
-        form = vars(replace(explored.look, marks="shown")).values()
-        draw(seen, None, *form)
+        draw(seen, None, [], False, "shown", False)
         for file in EXPORTS:
-            exported(seen, file, *form)
+            exported(seen, file, [], False, "shown")
         looking.confidence(explored)
-        query = looking.link(explored, *form)["query"]
+        query = looking.link(explored, *vars(explored.look).values())["query"]
         assert read_link(dict(parse_qsl(query)), looking.kept_texts)[0] == explored.written
 
     for text in NASTY:
