@@ -5,22 +5,24 @@ It says what the heat map shows to those who cannot see it, and gives the number
 
 from __future__ import annotations
 
-import html
+from collections.abc import Sequence
 
 import numpy as np
 
-from components.palette import visible
+from components.palette import label
 from seq2seq.trace import AttentionRecord
 
 NUM_LINKS = 3
+LONGEST = 200  # characters of what is named, which may be named in every row
 
 
 def links_table(record: AttentionRecord, head: int | None = None) -> str:
     """A table with a row for each target token: its text, and its strongest sources with their weights."""
     weights = record.head(head)  # T S
+    targets, sources = ([label(token, LONGEST) for token in side] for side in (record.targets, record.sources))
     rows = "".join(
-        f"<tr><th scope='row' dir='auto'>{html.escape(visible(target))}</th>{_cells(record, row)}</tr>"
-        for target, row in zip(record.targets, weights, strict=True)
+        f"<tr><th scope='row' dir='auto'>{target}</th>{_cells(sources, row)}</tr>"
+        for target, row in zip(targets, weights, strict=True)
     )
     return (
         "<table class='links'><thead><tr><th scope='col'>Wrote</th>"
@@ -28,9 +30,8 @@ def links_table(record: AttentionRecord, head: int | None = None) -> str:
     )
 
 
-def _cells(record: AttentionRecord, row: np.ndarray) -> str:
+def _cells(sources: Sequence[str], row: np.ndarray) -> str:
     strongest = np.argsort(-row, kind="stable")[:NUM_LINKS]
     return "".join(
-        f"<td dir='auto'>{html.escape(visible(record.sources[position]))} <small>{row[position]:.0%}</small></td>"
-        for position in strongest
+        f"<td dir='auto'>{sources[position]} <small>{row[position]:.0%}</small></td>" for position in strongest
     )

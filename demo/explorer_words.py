@@ -71,6 +71,7 @@ TEXT_GONE = (
     "This link’s text is not on this server any more: long texts are kept until it restarts. Paste the text instead."
 )
 BROKEN_LINK = "This link is not whole, or not one of this page’s. Ask for it anew, or begin with a text of yours."
+TOO_LONG_FOR_A_LINK = "This text is too long for a link. Shorten it."
 NO_SUCH_PART = "The text has no such sentence."
 NO_SUCH_PLACE = "There is no such place in this result. Choose one that is shown."
 CAVEAT = (

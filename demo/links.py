@@ -29,7 +29,8 @@ HASHED = "_hash"
 MOST_IDS = 1_024  # of an output; the page's have half as many
 MOST_HEADS = 64
 LONGEST_VALUE = 1_000  # characters of any other
-MOST_KEPT = 16 * 2**20  # bytes of texts
+MOST_KEPT = 64 * 2**20  # bytes of texts
+LEAST_KEPT = 16  # texts
 
 Value = TypeVar("Value")
 
@@ -57,8 +58,13 @@ class KeptTexts:
         self._lock = Lock()
 
     def keep(self, text: str) -> str:
-        """Its hash, by which it is found as long as it is among the last."""
+        """Its hash, by which it is found as long as it is among the last.
+
+        Raises: InputError for one that would take the room of many.
+        """
         data = text.encode("utf-8")
+        if len(data) > self.most_bytes / LEAST_KEPT:
+            raise InputError(explorer_words.TOO_LONG_FOR_A_LINK)
         name = hashlib.sha256(data).hexdigest()
         with self._lock:
             self._texts[name] = data
@@ -94,11 +100,15 @@ def spelled(values: Mapping[str, str | int | bool | None], kept: KeptTexts) -> s
     """As a query: what is empty is left out, and a long text is kept, and named by its hash."""
     given = {}
     for name, value in values.items():
-        if name in TEXTS and value and len(quote_plus(value)) > LONGEST_IN_LINK:
+        if name in TEXTS and value and is_long(value):
             given[name + HASHED] = kept.keep(value)
         elif value not in ("", None):
             given[name] = int(value) if isinstance(value, bool) else value
     return urlencode(given)
+
+
+def is_long(text: str) -> bool:
+    return len(text) > LONGEST_IN_LINK or len(quote_plus(text)) > LONGEST_IN_LINK
 
 
 def text_of(name: str, query: Mapping[str, str], kept: KeptTexts) -> str:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 import time
-from asyncio import Semaphore
-from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from asyncio import Lock, Semaphore
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from functools import partial, wraps
-from threading import Lock
 from typing import Any
+from weakref import WeakValueDictionary
 
 import gradio as gr
 from anyio.to_thread import run_sync
@@ -23,6 +25,7 @@ from gradio.context import LocalContext
 from demo import limit_words
 from demo.calls import Call, Calls, current
 from demo.serving.door import ARRIVED
+from demo.serving.limits import visitor_of
 from demo.tabs.events import COUNTS, DRAWINGS, FILES, FOLLOWED, SPARE, VIEWS, endpoint_name
 from seq2seq.tasks import InputError
 from seq2seq.tasks.patience import waiting
@@ -37,7 +40,7 @@ MOST_WAITING_VIEWS = 200  # each a moment of a page that shows a result
 
 def follow(demo: gr.Blocks, calls: Calls) -> None:
     """In one place for them all, so that none is forgotten; to be done once, when the page is built."""
-    spare = Lock()
+    spare = threading.Lock()
     lines = {
         COUNTS: Line(MOST_COUNTS, MOST_WAITING_COUNTS, gr.skip),
         DRAWINGS: Line(MOST_DRAWINGS, MOST_WAITING_DRAWINGS, refuse),
@@ -106,10 +109,11 @@ async def to_its_end(run: Callable, call: Call, demo: gr.Blocks) -> Any:
         while not thread.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([thread])
+        thread.exception()  # or asyncio would log what it says, as nobody has heard it
         raise
 
 
-def in_spare_time(run: Callable, turn: Lock, is_idle: Callable[[], bool]) -> Callable:
+def in_spare_time(run: Callable, turn: threading.Lock, is_idle: Callable[[], bool]) -> Callable:
     """The same function where nobody is served or waits, and none of its kind has the turn; else nothing."""
 
     @wraps(run)
@@ -123,14 +127,31 @@ def in_spare_time(run: Callable, turn: Lock, is_idle: Callable[[], bool]) -> Cal
     return once
 
 
-class Line(Semaphore):
-    """So many at a time; whoever waits does so without a thread, and whoever finds it full gets something else."""
+class Line:
+    """So many at a time, and of each visitor one; whoever waits does so without a thread.
+
+    Whoever finds it full, or has half of it already, gets something else.
+    """
 
     def __init__(self, at_a_time: int, most_waiting: int, when_full: Callable[[], Any]):
-        super().__init__(at_a_time)
+        self.places = Semaphore(at_a_time)
         self.most_waiting = most_waiting
         self.when_full = when_full
-        self.waiting = 0
+        self.waiting: Counter[str] = Counter()  # by visitor
+        self.turns: WeakValueDictionary[str, Lock] = WeakValueDictionary()
+
+    def is_full(self, visitor: str) -> bool:
+        return self.waiting.total() >= self.most_waiting or self.waiting[visitor] >= self.most_waiting // 2
+
+    @asynccontextmanager
+    async def place(self, visitor: str) -> AsyncIterator[None]:
+        turn = self.turns.setdefault(visitor, Lock())
+        self.waiting[visitor] += 1
+        try:
+            async with turn, self.places:
+                yield
+        finally:
+            self.waiting -= Counter([visitor])  # which forgets whom it has counted down
 
 
 def refuse() -> None:
@@ -142,16 +163,19 @@ def few_at_once(run: Callable, line: Line) -> Callable:
 
     @wraps(run)
     async def once(*args) -> Any:
-        if line.waiting >= line.most_waiting:
+        visitor = visitor_asking()
+        if line.is_full(visitor):
             return line.when_full()
-        line.waiting += 1
-        try:
-            async with line:
-                return await run_sync(run, *args)
-        finally:
-            line.waiting -= 1
+        async with line.place(visitor):
+            return await run_sync(run, *args)
 
     return once
+
+
+def visitor_asking() -> str:
+    request = LocalContext.request.get(None)
+    client = request and request.request.client
+    return visitor_of(client.host) if client else ""
 
 
 def whether_wanted(demo: gr.Blocks) -> Callable[[], bool]:

@@ -45,6 +45,7 @@ DRAWINGS = "drawings"  # of a pattern, which can take as much as in PATTERN_QUEU
 DRAW_EVENT = {**PAGE_EVENT, "concurrency_id": DRAWINGS}
 VIEWS = "views"  # of a result that is there: the largest take a second each
 VIEW_EVENT = {**AS_SENT, "concurrency_id": VIEWS}
+LINK_EVENT = {**PAGE_EVENT, "concurrency_id": VIEWS}
 
 
 def at_the_end(

@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from demo import wording
 from demo.arriving import Arriving
-from demo.tabs.events import FORM_EVENT, PAGE_EVENT
+from demo.tabs.events import FORM_EVENT, LINK_EVENT, PAGE_EVENT
 from demo.tabs.widgets import link_view
 
 ASKED = "(...values) => { window.glossLinked = JSON.stringify(values); return values; }"
@@ -34,7 +34,7 @@ def linked_form(values: Sequence[Component]) -> LinkedForm:
 def wire_links(page: gr.Blocks, tabs: gr.Tabs, forms: Sequence[LinkedForm], arriving: Arriving) -> None:
     """`forms` are those of the page's tabs, in the order of `demo.arriving.FORMS`."""
     for form in forms:
-        form.button.click(arriving.link, list(form.values), form.link, js=ASKED, **PAGE_EVENT)
+        form.button.click(arriving.link, list(form.values), form.link, js=ASKED, **LINK_EVENT)
         changes = [value.change for value in form.values if not isinstance(value, gr.State)]
         inputs = [form.link, *form.values]  # a change may be told after the click that came after it
         gr.on(changes, None, inputs, form.link, js=WHILE_IT_IS_SO, trigger_mode="always_last", **PAGE_EVENT)

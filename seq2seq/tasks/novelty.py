@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 WORD = re.compile(r"\w+")
+STRETCHES = re.compile(r"\S{1,256}|\s+")  # marks without a letter are sorted, in the square of their number
 SENTENCE_BEFORE = re.compile(r"(^|[.!?:“\"]\s*)$")
 CONNECTIVES = frozenset(  # with what stands behind an apostrophe
     WORD.findall(
@@ -34,7 +35,7 @@ def novel_words(source: str, output: str) -> list[tuple[int, int]]:
 
 
 def folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).lower()
+    return "".join(unicodedata.normalize("NFKC", each) for each in STRETCHES.findall(text)).lower()
 
 
 def novel_facts(source: str, output: str) -> list[tuple[int, int]]:

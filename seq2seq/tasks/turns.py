@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from traceback import clear_frames
 from typing import TypeVar
@@ -23,6 +23,7 @@ Item = TypeVar("Item")
 Line = deque[tuple[int, threading.Event]]  # of threads, each of which is called by its event
 
 TOO_MUCH = "This takes more memory than there is here. Shorten the text, or choose a smaller model or fewer beams."
+SECONDS_TO_LEAVE = 0.2  # at most, for whoever waits in vain
 MOMENT = 0.05  # seconds, at most, in which a run asks for its next token: it searches, and its text is shown
 
 
@@ -55,12 +56,13 @@ class Turns:
         return self._owner is None and not self._looks
 
     def __enter__(self) -> None:
-        self.enter(self._steps)
+        self.enter(self._steps, lambda: None)
 
     def enter_to_look(self) -> None:
-        self.enter(self._looks)
+        self.enter(self._looks, go_on)
 
-    def enter(self, line: Line) -> None:
+    def enter(self, line: Line, go_on: Callable[[], None]) -> None:
+        """Raises: whatever `go_on` does, which is called now and then until it is this thread's turn."""
         me, called = threading.get_ident(), threading.Event()
         with self._lock:
             if self._owner == me:
@@ -69,20 +71,19 @@ class Turns:
             line.append((me, called))
             if self._owner is None:
                 self._pass_on()
-        self._wait(me, called)
         try:
+            self._wait(me, called, go_on)
             self._turn_of_process.__enter__()
         except BaseException:
-            with self._lock:
-                self._depth = 0
-                self._end()
+            self._leave(line, me, called)
             raise
         self._helpers.__enter__()
 
-    def _wait(self, me: int, called: threading.Event) -> None:
+    def _wait(self, me: int, called: threading.Event, go_on: Callable[[], None]) -> None:
         """Until it is this thread's turn. Whoever is called while nobody has it sees in a moment whether it is free."""
         while True:
-            called.wait()
+            while not called.wait(SECONDS_TO_LEAVE):
+                go_on()
             with self._lock:
                 if self._owner == me:
                     return
@@ -90,6 +91,17 @@ class Turns:
                 moment = self._end_of_moment() - time.monotonic()
             time.sleep(max(0, moment))
             with self._lock:
+                if self._owner is None:
+                    self._pass_on()
+
+    def _leave(self, line: Line, me: int, called: threading.Event) -> None:
+        """Before it was this thread's turn, or has been used."""
+        with self._lock:
+            if self._owner == me:
+                self._depth = 0
+                self._end()
+            else:
+                line.remove((me, called))
                 if self._owner is None:
                     self._pass_on()
 

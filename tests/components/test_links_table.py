@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from components.links_table import NUM_LINKS, links_table
+from components.links_table import LONGEST, NUM_LINKS, links_table
 from seq2seq.trace import Token
 from tests.components.records import record
 
@@ -27,3 +27,9 @@ def test_markup_in_a_word_stays_text():
     hostile = Token("<script>alert(1)</script>", 0, 25)
     table = links_table(replace(some, targets=(hostile, some.targets[1]), sources=(hostile, *some.sources[1:])))
     assert "<script>" not in table
+
+
+def test_a_word_without_end_is_not_repeated_in_every_row():
+    one = record("a b", "c d e")
+    long = replace(one, sources=(Token("x" * 1_000_000, 0, 1_000_000), *one.sources[1:]))
+    assert len(links_table(long)) < len(links_table(one)) + len(one.targets) * (LONGEST + 1)

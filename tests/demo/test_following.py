@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event, Lock
 
 import gradio as gr
 import httpx
+import pytest
 
 from demo import exploring, handlers, limit_words, wording
 from demo.looking import LONGEST_AHEAD
@@ -42,11 +45,17 @@ class Slow(StandInEngine):
         return super().count_tokens(task, text, model)
 
 
+@pytest.fixture
+def from_everywhere(monkeypatch):
+    """Each request is another visitor's."""
+    monkeypatch.setattr(following, "visitor_of", lambda _: secrets.token_hex())
+
+
 def count(server, address, text: str = TEXT):
     return Visitor(server, address).at_once("count", ["fuse", text, None]).json()["data"][0]
 
 
-def test_counts_of_many_texts_are_made_few_at_a_time_and_all_of_them():
+def test_counts_of_many_texts_are_made_few_at_a_time_and_all_of_them(from_everywhere):
     engine = Slow()
     with serving(engine, PageSettings()) as (server, address), ThreadPoolExecutor(20) as pool:
         asked = [pool.submit(count, server, address) for _ in range(20)]
@@ -56,7 +65,7 @@ def test_counts_of_many_texts_are_made_few_at_a_time_and_all_of_them():
     assert engine.most == following.MOST_COUNTS
 
 
-def test_whoever_comes_where_too_many_wait_for_a_count_is_told_nothing_new(monkeypatch):
+def test_whoever_comes_where_too_many_wait_for_a_count_is_told_nothing_new(monkeypatch, from_everywhere):
     monkeypatch.setattr(following, "MOST_WAITING_COUNTS", 3)
     engine = Slow()
     with serving(engine, PageSettings()) as (server, address), ThreadPoolExecutor(20) as pool:
@@ -69,7 +78,7 @@ def test_whoever_comes_where_too_many_wait_for_a_count_is_told_nothing_new(monke
         assert count(server, address, " ") == wording.KEYS_HINT
 
 
-def test_patterns_are_drawn_one_at_a_time_and_whoever_finds_too_many_waiting_is_told_so(monkeypatch):
+def test_patterns_are_drawn_one_at_a_time_and_whoever_finds_too_many_waiting_is_told_so(monkeypatch, from_everywhere):
     monkeypatch.setattr(following, "MOST_WAITING_DRAWINGS", 3)
     may, drawing, most = Event(), [], []
 
@@ -98,7 +107,41 @@ def test_patterns_are_drawn_one_at_a_time_and_whoever_finds_too_many_waiting_is_
     assert set(most) == {1}
 
 
-def test_views_are_made_one_at_a_time_and_whoever_finds_too_many_waiting_is_told_so(monkeypatch):
+def test_of_one_visitor_one_is_drawn_at_a_time_and_others_come_between(monkeypatch):
+    may, drawn = Event(), []
+
+    def slow_pattern(settings, read):
+        drawn.append(settings.block_size)
+        assert may.wait(PATIENCE)
+        return pattern(settings, read)
+
+    monkeypatch.setattr(exploring, "pattern", slow_pattern)
+    monkeypatch.setattr(
+        following, "visitor_of", lambda _: asked.append("many" if len(asked) < 20 else "one") or asked[-1]
+    )
+    asked = []
+    with serving(StandInEngine(0), PageSettings()) as (server, address), ThreadPoolExecutor(30) as pool:
+        number = next(number for number, event in server.demo.fns.items() if event.concurrency_id == DRAWINGS)
+
+        def draw(block_size: int) -> str:
+            values = exploring.form_values(replace(exploring.FIRST, block_size=block_size)).values()
+            form = [None, "operations", exploring.FIRST.random_blocks, *values]
+            body = {"fn_index": number, "session_hash": "s", "data": form}
+            return httpx.post(f"{address}/gradio_api/run/predict", json=body, timeout=PATIENCE).text
+
+        many = [pool.submit(draw, 64) for _ in range(20)]
+        half = following.MOST_WAITING_DRAWINGS // 2
+        until(lambda: drawn and sum(each.done() for each in many) == 20 - half)
+        assert all(limit_words.BUSY in each.result() for each in many if each.done())
+        another = pool.submit(draw, 32)
+        until(lambda: asked[-1] == "one")
+        may.set()
+        assert limit_words.BUSY not in another.result()
+        assert sum(limit_words.BUSY not in each.result() for each in many) == half
+    assert drawn.index(32) <= 2
+
+
+def test_views_are_made_one_at_a_time_and_whoever_finds_too_many_waiting_is_told_so(monkeypatch, from_everywhere):
     monkeypatch.setattr(following, "MOST_WAITING_VIEWS", 3)
     may, viewed, most = Event(), [], []
 

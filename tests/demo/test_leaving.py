@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
@@ -303,6 +304,32 @@ def test_whoever_cancels_before_the_first_step_gives_the_place_back(engine, monk
         until(lambda: queueing.set_task_name is not cancel)
         assert client.submit(OTHER, api_name="/fuse").result(PATIENCE)
         assert not server.demo._queue.get_active_worker_count()
+
+
+def test_whoever_leaves_does_not_wait_for_a_turn_to_look_back(engine, page):
+    server, address = page
+    with engine.turns.looks:
+        data = ["fuse", TEXT, "Anna Lind moved to Oslo.", "cross", None, None, "words", None]
+        asked = {"fn_index": next(key for key, event in server.demo.fns.items() if event.api_name == "attention")}
+        answer = httpx.post(f"{address}/gradio_api/queue/join", json=asked | {"session_hash": "me", "data": data})
+        until(lambda: engine.turns._looks)
+        assert cancelled(address, "me", answer.json()["event_id"], **asked).is_success
+        assert not engine.turns._looks
+        assert not server.calls.running
+    assert Client(address, verbose=False).predict(*data, api_name="/attention")
+
+
+def test_what_is_wrong_with_what_somebody_has_left_is_told_to_nobody(page, caplog):
+    server, address = page
+    number = next(key for key, event in server.demo.fns.items() if event.api_name == "attention")
+    for _ in range(30):
+        data = ["fuse", TEXT, None, "a secret", None, None, "words", None]
+        asked = {"fn_index": number, "session_hash": "me", "data": data}
+        event_id = httpx.post(f"{address}/gradio_api/queue/join", json=asked).json()["event_id"]
+        cancelled(address, "me", event_id, number)
+    gc.collect()
+    assert not [each for each in caplog.records if "secret" in each.getMessage() + str(each.exc_text)]
+    assert not [each for each in caplog.records if each.name == "asyncio"]
 
 
 @contextmanager

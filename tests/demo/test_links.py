@@ -10,10 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demo import explorer_words
+from demo import explorer_words, links
 from demo.arriving import TABS, Arriving
 from demo.handlers import Handlers
-from demo.links import LONGEST_IN_LINK, LONGEST_TEXT, MARKS, WHOLE, KeptTexts, Look, has_text, link_of, read_link
+from demo.links import (
+    LEAST_KEPT,
+    LONGEST_IN_LINK,
+    LONGEST_TEXT,
+    MARKS,
+    WHOLE,
+    KeptTexts,
+    Look,
+    has_text,
+    link_of,
+    read_link,
+    spelled,
+)
 from demo.setting_fields import AUTOMATIC, FIELDS
 from seq2seq.explain.grain import GRAINS
 from seq2seq.tasks import QUOTED, TASKS, InputError, Written
@@ -64,15 +76,24 @@ def test_a_long_text_is_named_by_its_hash_and_kept_here_alone():
         read_link(parameters(query), KeptTexts())
 
 
-def test_the_texts_that_were_kept_first_make_room():
+def test_the_texts_that_were_kept_first_make_room(monkeypatch):
     kept = KeptTexts(most_bytes=10)
+    monkeypatch.setattr(links, "LEAST_KEPT", 1)
     first, second = kept.keep("äöü"), kept.keep("four")
     assert kept.find(first) == "äöü"
     kept.keep("äöü")
     third = kept.keep("x")
     assert [kept.find(name) for name in (first, second, third)] == ["äöü", None, "x"]
-    largest = kept.keep("longer than all")
-    assert [kept.find(name) for name in (first, third, largest)] == [None, None, "longer than all"]
+    largest = kept.keep("ten signs.")
+    assert [kept.find(name) for name in (first, third, largest)] == [None, None, "ten signs."]
+
+
+def test_no_text_takes_the_room_of_many():
+    kept = KeptTexts(most_bytes=16 * LEAST_KEPT)
+    name = kept.keep("A text of others")
+    with pytest.raises(InputError, match=explorer_words.TOO_LONG_FOR_A_LINK):
+        spelled({"text": "😀" * LONGEST_IN_LINK}, kept)
+    assert kept.find(name)
 
 
 def test_a_page_that_no_link_opened_is_left_alone():

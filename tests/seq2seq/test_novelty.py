@@ -3,6 +3,7 @@
 import pytest
 
 from seq2seq.tasks.novelty import novel_facts, novel_words
+from tests.waiting import within
 
 SOURCE = "The old bridge was closed in March. Marie Curie's 24 engineers found cracks."
 
@@ -26,3 +27,9 @@ def said(places, output):
 def test_what_the_source_does_not_have(output, novel, facts):
     assert said(novel_words(SOURCE, output), output) == novel
     assert said(novel_facts(SOURCE, output), output) == facts
+
+
+def test_marks_without_end_take_no_longer_than_letters():
+    marks = "a" + "\u0301\u0323" * 200_000
+    with within(20):
+        assert not novel_words(marks, marks[:1_000])
