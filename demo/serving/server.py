@@ -83,7 +83,11 @@ class Server:
         """Until the process is told to stop; then requests that are under way have some seconds to finish."""
         log_as_json() if self.settings.json_logs else log_in_words()
         Thread(target=self.load, daemon=True).start()  # the page need not wait for it
-        self.launch()
+        try:
+            self.launch()
+        except SystemExit as told:
+            print(told, file=sys.stderr, flush=True)
+            self.exit(1)
         signal.signal(signal.SIGTERM, lambda *_: self.is_stopped.set())  # with Node, Gradio has put in one of its own
         try:
             self.is_stopped.wait()
@@ -101,12 +105,12 @@ class Server:
         wait_while(lambda: self.is_busy() or self.has_news(), LEAVING_SECONDS)
         self.exit()
 
-    def exit(self) -> NoReturn:
+    def exit(self, code: int = 0) -> NoReturn:
         """Python would wait for threads in the middle of a step, or be aborted by them."""
         self.close_node()
         logging.shutdown()
         sys.stdout.flush()
-        os._exit(0)
+        os._exit(code)
 
     def close_node(self) -> None:
         if self.demo.node_process:

@@ -204,6 +204,15 @@ def test_a_port_that_the_host_names_and_somebody_has_ends_the_process_with_a_lin
     assert re.fullmatch(rf"Port {taken_port} \(GRADIO_SERVER_PORT\) is taken\. .*\n", errors)
 
 
+def test_it_ends_so_while_models_are_being_loaded_too(taken_port):
+    process = subprocess.run(
+        [sys.executable, "app.py"], cwd=ROOT, env=os.environ | {"GRADIO_SERVER_PORT": str(taken_port)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert process.returncode == 1
+    assert process.stderr.splitlines()[-1].startswith(f"Port {taken_port} (GRADIO_SERVER_PORT) is taken.")
+
+
 def test_a_folder_for_uploads_that_cannot_be_written_ends_the_process_with_a_line(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     process = stand_in_page(GRADIO_TEMP_DIR=str(tmp_path / "file"))
