@@ -60,10 +60,21 @@ class Batcher:
             self._expected.add(asked.run)
             self._waiting.append(asked)
             self._changed.notify_all()
-        with self.turns:
-            while asked.answer is None:
-                self._take()
-            return asked.logits()
+        try:
+            with self.turns:
+                while asked.answer is None:
+                    self._take()
+                return asked.logits()
+        except BaseException:
+            self._withdraw(asked)
+            raise
+
+    def _withdraw(self, asked: Asked) -> None:
+        """Of a run that leaves before it was its turn."""
+        with self._changed:
+            self._expected.discard(asked.run)
+            if asked in self._waiting:
+                self._waiting.remove(asked)
 
     def _take(self) -> None:
         with self._changed:

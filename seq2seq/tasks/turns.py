@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from traceback import clear_frames
 from typing import TypeVar
@@ -56,13 +56,13 @@ class Turns:
         return self._owner is None and not self._looks
 
     def __enter__(self) -> None:
-        self.enter(self._steps, lambda: None)
+        self.enter(self._steps)
 
     def enter_to_look(self) -> None:
-        self.enter(self._looks, go_on)
+        self.enter(self._looks)
 
-    def enter(self, line: Line, go_on: Callable[[], None]) -> None:
-        """Raises: whatever `go_on` does, which is called now and then until it is this thread's turn."""
+    def enter(self, line: Line) -> None:
+        """Raises: whatever `go_on` does, where nobody waits for this thread before it is its turn."""
         me, called = threading.get_ident(), threading.Event()
         with self._lock:
             if self._owner == me:
@@ -72,14 +72,14 @@ class Turns:
             if self._owner is None:
                 self._pass_on()
         try:
-            self._wait(me, called, go_on)
+            self._wait(me, called)
             self._turn_of_process.__enter__()
         except BaseException:
             self._leave(line, me, called)
             raise
         self._helpers.__enter__()
 
-    def _wait(self, me: int, called: threading.Event, go_on: Callable[[], None]) -> None:
+    def _wait(self, me: int, called: threading.Event) -> None:
         """Until it is this thread's turn. Whoever is called while nobody has it sees in a moment whether it is free."""
         while True:
             while not called.wait(SECONDS_TO_LEAVE):

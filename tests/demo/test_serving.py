@@ -207,7 +207,7 @@ def test_a_port_that_the_host_names_and_somebody_has_ends_the_process_with_a_lin
 def test_it_ends_so_while_models_are_being_loaded_too(taken_port):
     process = subprocess.run(
         [sys.executable, "app.py"], cwd=ROOT, env=os.environ | {"GRADIO_SERVER_PORT": str(taken_port)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert process.returncode == 1
     assert process.stderr.splitlines()[-1].startswith(f"Port {taken_port} (GRADIO_SERVER_PORT) is taken.")

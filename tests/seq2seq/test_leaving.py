@@ -17,8 +17,10 @@ from seq2seq.engine import Engine, EngineSettings, batching
 from seq2seq.engine.batching import Asked, Batcher
 from seq2seq.models.generating import CachedDecoding
 from seq2seq.tasks import Generated, GenerationSettings, InputError
+from seq2seq.tasks.patience import waiting
 from seq2seq.tasks.turns import TOO_MUCH, Turns
 from tests.seq2seq.test_batching import TEXTS, at_once, written
+from tests.waiting import PATIENCE, until
 
 LONG = GenerationSettings(min_new_tokens=12)
 NO_MEMORY = {
@@ -114,6 +116,43 @@ def test_one_that_nobody_asks_for_more_is_waited_for_once(monkeypatch):
         tokens = torch.tensor([[len(all_came)]])
         assert batcher.step(Asked(run, tokens)) is tokens
     assert all_came == [True, False, True, True, False, False]
+
+
+@pytest.mark.parametrize("line", ["steps", "looks"])
+def test_one_that_leaves_while_it_waits_for_its_turn_takes_none(monkeypatch, line):
+    monkeypatch.setattr(batching, "next_logits", lambda runs, tokens: tokens)
+    turns, has_left, ended = Turns(), threading.Event(), []
+    batcher = Batcher(turns)
+    run = batcher.join(SimpleNamespace(cache=SimpleNamespace(length=1)))
+
+    def refuse_who_has_left() -> None:
+        if has_left.is_set():
+            raise InputError("Nobody waits.")
+
+    def work() -> None:
+        with waiting(refuse_who_has_left):
+            try:
+                if line == "steps":
+                    batcher.step(Asked(run, torch.tensor([[1]])))
+                with turns.looks:
+                    pass
+            except InputError as error:
+                ended.append(str(error))
+
+    thread = threading.Thread(target=work)
+    with turns:
+        thread.start()
+        until(lambda: turns._steps if line == "steps" else turns._looks)
+        has_left.set()
+        thread.join(PATIENCE)
+        assert ended == ["Nobody waits."]
+        assert not turns._steps
+        assert not turns._looks
+        assert not batcher._waiting
+        assert not batcher._expected
+    with turns.looks, turns:
+        assert not turns.are_free
+    assert turns.are_free
 
 
 def test_one_that_is_closed_before_its_first_token_was_never_there(engine, steps):
