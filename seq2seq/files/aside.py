@@ -11,9 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Reason = Literal["not text", "broken", "locked", "too large", "too slow", "strict"]
 
@@ -44,9 +45,10 @@ def read_aside(reader: str, data: bytes, seconds: float, go_on: Callable[[], Non
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    with process:
+    with process, ThreadPoolExecutor(1) as beside:
+        telling = beside.submit(process.communicate, data)
         try:
-            told = told_by(process, data, seconds, go_on)
+            told, _ = waited_for(telling, seconds, go_on)
         finally:
             process.kill()
     if process.returncode == REFUSED:
@@ -56,14 +58,12 @@ def read_aside(reader: str, data: bytes, seconds: float, go_on: Callable[[], Non
     return told.decode(errors="surrogatepass")
 
 
-def told_by(process: subprocess.Popen, data: bytes, seconds: float, go_on: Callable[[], None]) -> bytes:
-    deadline, given = time.monotonic() + seconds, data
+def waited_for(told: Future, seconds: float, go_on: Callable[[], None]) -> Any:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        with suppress(subprocess.TimeoutExpired):
-            told, _ = process.communicate(given, timeout=SECONDS_A_STEP)
-            return told
+        if wait([told], SECONDS_A_STEP).done:
+            return told.result()
         go_on()
-        given = None  # it has all of it, or will
     raise Unreadable("too slow")
 
 
