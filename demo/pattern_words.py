@@ -34,7 +34,8 @@ def _kept(record: PatternRecord) -> list[str]:
 
 
 def _extent(record: PatternRecord, settings: PatternSettings) -> str:
-    blocks = f"{tokens(record.length)} in {record.num_blocks:,} blocks of {record.block_size}"
+    counted = "1 block" if record.num_blocks == 1 else f"{record.num_blocks:,} blocks"
+    blocks = f"{tokens(record.length)} in {counted} of {record.block_size}"
     if record.is_dense:
         return (
             f"{blocks}: so short a text is read with **full attention**. Up to "
