@@ -35,6 +35,7 @@ def offer(
         concurrency_limit=at_once,
     )
     event = page.fns[added["id"]]
+    event.show_progress_on = []
     for widget, says in zip(event.inputs, parameters.values(), strict=True):
         widget.api_info()["additional_description"] = says
 

@@ -135,6 +135,7 @@ def attention_tab(
             [ask.explored, muting.kind, muting.layers, muting.heads],
             muting.views,
             show_progress="minimal",
+            show_progress_on=muting.views[0],
             **MODEL_EVENT,
         )
         muting.kind.input(
@@ -148,7 +149,7 @@ def attention_tab(
             looking.choose_head,
             [ask.explored, *shown.form],
             [shown.layer, shown.heads, shown.seen, inner],
-            show_progress_on=shown.views,
+            show_progress_on=shown.views[1],
             **UNCHECKED,
             **MODEL_EVENT,
         )

@@ -71,7 +71,7 @@ def follow_choices(panel: AttentionPanel, run: gr.State, handlers: Handlers) -> 
         [panel.record, panel.looks],
         trigger_mode="always_last",
         show_progress="minimal",
-        show_progress_on=panel.views,
+        show_progress_on=panel.views[0],
         **MODEL_EVENT,
     )
     gr.on(

@@ -59,7 +59,7 @@ def wire_compare(
             [panel.frame, *panel.views],
             trigger_mode="always_last",
             show_progress="minimal",
-            show_progress_on=panel.views,
+            show_progress_on=panel.views[0],
             **UNCHECKED,
             **MODEL_EVENT,
         )

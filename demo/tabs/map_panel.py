@@ -90,7 +90,7 @@ def wire_map(shown: MapPanel, explored: gr.State, looking: Looking) -> None:
         [shown.layer, shown.heads, shown.seen],
         trigger_mode="always_last",
         show_progress="minimal",
-        show_progress_on=shown.views,
+        show_progress_on=shown.views[1],
         **UNCHECKED,
         **MODEL_EVENT,
     )

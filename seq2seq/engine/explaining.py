@@ -5,12 +5,12 @@ A model's weights never leave the engine, so an engine elsewhere can be asked th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property, lru_cache, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from seq2seq.explain.ablation import AblationStep
-from seq2seq.explain.attention import View, attention, fitting
+from seq2seq.explain.attention import View, attention, fitting, is_whole, regrouped
 from seq2seq.explain.beams import beam_tree
 from seq2seq.explain.choices import choices, go_on
 from seq2seq.explain.heads import heads
@@ -61,6 +61,8 @@ def in_a_turn(method: Method) -> Method:
 class Explains:
     """For an engine, which has `load`, `doubting` and `turns`."""
 
+    _wholes: Mapping[tuple[Pair, AttentionKind, int], AttentionRecord] = {}  # one at most
+
     def pair(self, written: Written) -> Pair:
         return self._pair_of(self.load(written.task, written.model), written)
 
@@ -73,6 +75,7 @@ class Explains:
         """Hold on to nothing of a model that is given up."""
         self._pair_of.cache_clear()
         self._saliency_of.cache_clear()
+        self._wholes = {}
 
     @cached_property
     def _saliency_of(self) -> Callable[[Pair], Attribution]:
@@ -139,5 +142,16 @@ class Explains:
 
     @in_a_turn
     def attention(self, written: Written, view: View) -> AttentionRecord:
-        """What one layer, or all together, looked at."""
-        return attention(self.pair(written), view)
+        """What one layer, or all together, looked at.
+
+        The last layer that was looked at whole is remembered: what a finished run shows first is what is taken apart.
+        """
+        pair = self.pair(written)
+        asked = pair, view.kind, view.layer
+        whole = self._wholes.get(asked)
+        if whole is not None:
+            return regrouped(whole, view)
+        record = attention(pair, view)
+        if is_whole(view):
+            self._wholes = {asked: record}
+        return record

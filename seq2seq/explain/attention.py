@@ -1,8 +1,7 @@
 """Attention over a finished pair of texts: one teacher-forced pass that keeps one layer, or a combination of all.
 
-What is kept is summed up by pieces of the text while the layer runs: the pieces are the values of the very attention
-that is looked at. A block-sparse layer of 4,096 tokens is looked at by sentences in linear time, and no map of all its
-tokens is ever made.
+What is kept is summed up by pieces of the text while the layer runs, some rows at a time: a block-sparse layer of 4,096
+tokens is looked at by sentences in linear time, and no map of all its tokens is ever made.
 
 Source: attention rollout, Abnar and Zuidema 2020, section 3.1.
 """
@@ -47,8 +46,21 @@ def attention(pair: Pair, view: View) -> AttentionRecord:
     rows = axis_of(targets, target_text, view.rows, view.rows_within)
     columns = axis_of(sources, source_text, view.columns, view.columns_within)
     looked = {"rollout": rolled_out, "all layers": of_all_layers}.get(view.layer, of_layer)(pair, view, columns)
-    weights = (rows.means() @ looked.float().cpu()).numpy()  # H R C
+    weights = rows.means(looked.float().cpu()).numpy()  # H R C
     return AttentionRecord(view.kind, view.layer, weights, rows.pieces, columns.pieces, target_text, source_text)
+
+
+def is_whole(view: View) -> bool:
+    """Whether its record has all that any other view of the same layer shows."""
+    return view == View(view.kind, view.layer) and isinstance(view.layer, int)
+
+
+def regrouped(whole: AttentionRecord, view: View) -> AttentionRecord:
+    """Another view of a layer that was looked at whole, without a pass: as `attention`."""
+    rows = axis_of(whole.targets, whole.target_text, view.rows, view.rows_within)
+    columns = axis_of(whole.sources, whole.source_text, view.columns, view.columns_within)
+    looked = columns.sums(torch.from_numpy(whole.weights)[None], columns.places[None])[0]
+    return replace(whole, weights=rows.means(looked).numpy(), targets=rows.pieces, sources=columns.pieces)
 
 
 def fitting(pair: Pair, view: View, most_cells: int) -> View:
@@ -81,7 +93,7 @@ def decode(pair: Pair) -> Tensor:
 def of_layer(pair: Pair, view: View, columns: Axis) -> Tensor:
     """H T C"""
     check_layer(pair, view.kind, view.layer)
-    summed_up = SummedUp(columns.sums())
+    summed_up = SummedUp(columns)
 
     def keep(*seen) -> Tensor:
         raise Enough(summed_up(*seen))
@@ -96,7 +108,7 @@ def of_layer(pair: Pair, view: View, columns: Axis) -> Tensor:
 
 def of_all_layers(pair: Pair, view: View, columns: Axis) -> Tensor:
     """1 T C: the mean of all heads of all layers."""
-    summed_up = SummedUp(columns.sums())
+    summed_up = SummedUp(columns)
     with recording(lambda kind, _: kind == view.kind, keep=lambda *seen: mean_of_heads(summed_up(*seen))) as tape:
         read(pair, view.kind)
     return torch.stack(tape.of_kind(view.kind)).mean(dim=0)[0]
@@ -108,9 +120,9 @@ def rolled_out(pair: Pair, view: View, columns: Axis) -> Tensor:
     Heads are averaged. Across, what the decoder reads of itself is rolled out along, and each row is shared out
     among what came from the source. It is made with all pieces of the text, of which a stretch takes its part.
     """
-    sums = columns.sums()
-    rest = 1 - sums.sum(dim=1, keepdim=True)  # what is in no piece is one of its own
-    everything = torch.cat([sums, rest], dim=1)
+    member = columns.member()
+    rest = 1 - member.sum(dim=1, keepdim=True)  # what is in no piece is one of its own
+    everything = torch.cat([member, rest], dim=1)
     rollout = Rollout(view.kind, everything, len(pair.target_ids))
     with recording(rollout.wants, keep=rollout):
         for kind in ("encoder", "cross") if view.kind == "cross" else (view.kind,):
@@ -129,6 +141,19 @@ class Enough(Exception):
 @dataclass(frozen=True)
 class SummedUp:
     """What a tape keeps: the attention to each piece of a text."""
+
+    columns: Axis
+
+    def __call__(self, query: Tensor, key: Tensor, pattern: Dense | BlockSparse) -> Tensor:
+        """query (B H T d), key (B H S d) -> B H T C, float32"""
+        places = self.columns.places.to(query.device)
+        pieces = pattern.pieces(query.float(), key.float())
+        return torch.cat([self.columns.sums(piece.weights, places[piece.columns]) for piece in pieces], dim=2)
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """What a tape keeps: the values, one row for each token, in the shares of the attention to it."""
 
     values: Tensor  # S C
 
@@ -159,7 +184,7 @@ class Rollout:
     def __call__(self, query: Tensor, key: Tensor, pattern: Dense | BlockSparse) -> Tensor:
         """Half of a state stays, half comes from what it looked at."""
         looks, seen = {"cross": ("decoder", "encoder")}.get(self.read, (self.read, self.read))
-        (came,) = mean_of_heads(SummedUp(self.states[seen])(query, key, pattern)).cpu().squeeze(1)
+        (came,) = mean_of_heads(Mixed(self.states[seen])(query, key, pattern)).cpu().squeeze(1)
         self.states[looks] = (self.states[looks] + came) / 2
         return came
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
 from typing import Literal
 
@@ -39,16 +40,27 @@ class Axis:
     groups: tuple[range, ...]
     num_tokens: int  # of the whole text
 
-    def sums(self) -> Tensor:
-        """S N, float32: 1 where a token is in a piece. As values of an attention, they sum it up by pieces."""
-        member = torch.zeros(self.num_tokens, len(self.groups))
+    @cached_property
+    def places(self) -> Tensor:
+        """S: the piece that each token is in; N where it is in none."""
+        places = torch.full((self.num_tokens,), len(self.groups))
         for place, group in enumerate(self.groups):
-            member[group.start : group.stop, place] = 1
-        return member
+            places[group.start : group.stop] = place
+        return places
 
-    def means(self) -> Tensor:
-        """N S, float32: of each piece, the share of each of its tokens."""
-        return (self.sums() / torch.tensor([len(group) for group in self.groups])).T
+    def member(self) -> Tensor:
+        """S N, float32: 1 where a token is in a piece."""
+        return (self.places[:, None] == torch.arange(len(self.groups))).float()
+
+    def sums(self, weights: Tensor, places: Tensor) -> Tensor:
+        """B H T s, what is seen of the tokens whose `places` are given (H s, or 1 s) -> B H T N"""
+        sums = weights.new_zeros(*weights.shape[:-1], len(self.groups) + 1)
+        return sums.scatter_add_(-1, places[:, None].expand_as(weights), weights)[..., :-1]
+
+    def means(self, rows: Tensor) -> Tensor:
+        """H S C -> H N C"""
+        sums = rows.new_zeros(len(rows), len(self.groups) + 1, rows.shape[2]).index_add_(1, self.places, rows)
+        return sums[:, :-1] / torch.tensor([len(group) for group in self.groups])[:, None]
 
 
 def axis_of(tokens: Sequence[Token], text: str, grain: Grain, within: Token | None = None) -> Axis:

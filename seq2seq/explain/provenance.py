@@ -18,7 +18,7 @@ from torch import Tensor
 
 from seq2seq.attention.tape import recording
 from seq2seq.explain.ablation import masked
-from seq2seq.explain.attention import SummedUp, read
+from seq2seq.explain.attention import Mixed, read
 from seq2seq.explain.grain import sentences
 from seq2seq.explain.pair import Pair
 from seq2seq.explain.saliency import saliency
@@ -116,7 +116,7 @@ def by_attention(pair: Pair, groups: Sequence[range], member: Tensor) -> Tensor:
 
     Most heads look elsewhere whatever is written, so that the mean of all says less of where the words come from.
     """
-    with recording(lambda kind, _: kind == "cross", keep=SummedUp(member)) as tape:
+    with recording(lambda kind, _: kind == "cross", keep=Mixed(member)) as tape:
         read(pair, "cross")
     looked = torch.cat(tape.of_kind("cross"), dim=1)[0].cpu()  # L*H T N
     return torch.stack([clearest(looked[:, group.start : group.stop].mean(dim=1)) for group in groups])

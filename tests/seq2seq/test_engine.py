@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from seq2seq.checkpoints.errors import CheckpointError
-from seq2seq.engine import Engine, EngineSettings, View
+from seq2seq.engine import Engine, EngineSettings, View, explaining
 from seq2seq.engine.local import choose_device, choose_dtype, read_card
 from seq2seq.engine.memory import SPARING, have_libraries_keep_little, keep_freed_memory
+from seq2seq.explain.attention import attention
 from seq2seq.tasks import TASKS, GenerationSettings, InputError, writing
 from seq2seq.tasks.writing import encode
 
@@ -225,6 +226,25 @@ def test_models_that_do_not_fit_together_take_turns_in_memory(models):
     assert engine.loaded.keys() == {"asked", "summarizing"}
     assert np.array_equal(engine.attention(written, View("cross")).weights, look.weights)
     assert "taught" in engine.loaded
+
+
+def test_a_layer_that_was_looked_at_whole_is_not_looked_at_again(models, monkeypatch):
+    looks = []
+
+    def noting(pair, view):
+        looks.append(view)
+        return attention(pair, view)
+
+    monkeypatch.setattr(explaining, "attention", noting)
+    engine = Engine(EngineSettings(models=models))
+    written = engine.force("fuse", "Rain fell. Rivers rose.", "Rain fell.", "taught")
+    whole, words, other = View("cross", 1), View("cross", 1, "words", "words"), View("cross", 0, "words", "words")
+    asked = [words, whole, words, other, whole, words]
+    records = [engine.attention(written, view) for view in asked]
+    assert looks == [words, whole, other]
+    assert np.allclose(records[0].weights, records[-1].weights, atol=1e-6)
+    engine.attention(engine.force("fuse", "Rain fell. Rivers rose.", "Rivers rose.", "taught"), words)
+    assert looks == [words, whole, other, words]
 
 
 def test_a_model_larger_than_all_memory_is_told_and_another_works(models):

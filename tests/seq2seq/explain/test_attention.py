@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from seq2seq.attention.tape import recording
-from seq2seq.explain.attention import SummedUp, View, attention, fitting
-from seq2seq.explain.grain import sentences
+from seq2seq.explain.attention import SummedUp, View, attention, fitting, is_whole, regrouped
+from seq2seq.explain.grain import Axis, sentences
 from seq2seq.explain.pair import pair_of
 from seq2seq.generation.generate import generate_steps
 from seq2seq.models import BigBirdConfig, BigBirdModel
@@ -150,6 +150,19 @@ def test_a_stretch_is_looked_at_by_its_tokens_alone(writer):
     assert np.allclose(record.weights, whole.weights[:, inside][:, :, inside], atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["cross", "encoder"])
+@pytest.mark.parametrize(("rows", "columns"), [("tokens", "tokens"), ("words", "words"), ("tokens", "sentences")])
+def test_a_layer_that_was_looked_at_whole_has_every_view_of_it(writer, kind, rows, columns):
+    made, whole = pair(writer), View(kind, 1)
+    second = sentences(TEXT)[1]
+    for within in (None, second):
+        view = View(kind, 1, rows, columns, within if kind == "encoder" else None, within)
+        found, expected = regrouped(attention(made, whole), view), attention(made, view)
+        assert np.allclose(found.weights, expected.weights, atol=1e-6)
+        assert replace(found, weights=None) == replace(expected, weights=None)
+        assert is_whole(view) == (view == whole)
+
+
 def test_a_sparse_layer_is_summed_up_as_its_own_map():
     """A BigBird of blocks of 4 tokens, which reads 90 of them sparsely."""
     torch.manual_seed(0)
@@ -158,11 +171,11 @@ def test_a_sparse_layer_is_summed_up_as_its_own_map():
              "random_blocks": "original"}  # fmt: skip
     model = BigBirdModel(BigBirdConfig(**shape)).eval()
     ids = torch.randint(5, 50, (1, 90))
-    pieces = torch.nn.functional.one_hot(torch.arange(90) // 10).float()
-    with torch.no_grad(), recording(lambda kind, layer: layer == 1, keep=SummedUp(pieces)) as tape:
+    tens = Axis((), tuple(range(start, start + 10) for start in range(0, 90, 10)), 90)
+    with torch.no_grad(), recording(lambda kind, layer: layer == 1, keep=SummedUp(tens)) as tape:
         expected = model(input_ids=ids, output_attentions=True).attentions[1]
         model(input_ids=ids)
-    assert torch.allclose(tape.weights["encoder", 1], expected @ pieces, atol=1e-5)
+    assert torch.allclose(tape.weights["encoder", 1], expected @ tens.member(), atol=1e-5)
 
 
 def test_a_map_of_too_many_cells_gets_coarser_step_by_step(writer):
