@@ -295,13 +295,16 @@ class Looking:
             *views_of(seen, look, None),
         )
 
-    def beside(self, explored: Explored | None) -> tuple:
-        """Of the tabs beside the map, which show nothing until they are asked: all heads, why, without heads, beams."""
+    def beside(self, explored: Explored | None, tab: str) -> tuple:
+        """Of the tabs beside the map, which show nothing until they are asked: all heads, how sure it was, why, without
+        heads, beams. What is seen of how sure it was stays until it is told anew.
+        """
         if explored is None:
-            return (gr.skip(),) * 12
+            return (gr.skip(),) * 14
         stretches = explorer_words.stretch_choices([each.piece for each in explored.stretches])
         return (
             *(NO_VIEW, None),
+            *(gr.skip() if tab == explorer_words.CHOICES_TAB else NO_VIEW, False),
             *(gr.update(choices=stretches, value=0), result("why"), NO_VIEW),
             *("cross", *self.heads_of(explored, "cross"), "", ""),
             *(NO_VIEW, gr.update(open=False)),
@@ -343,10 +346,14 @@ class Looking:
         with in_plain_words():
             return packed(heads_grid(self.engine.heads(explored.written, kind))), kind
 
-    def glance_again(self, tab: str, explored: Explored | None) -> tuple:
-        """As `glance`, which opening the tab of all heads asks for, where that tab is open already."""
-        is_open = tab == explorer_words.HEADS_TAB and explored is not None
-        return self.glance(explored, explored.look.kind, None) if is_open else (gr.skip(), gr.skip())
+    def again(self, tab: str, explored: Explored | None) -> tuple:
+        """As `glance` and `confidence`, which opening a tab asks for, where that tab is open already."""
+        unasked = gr.skip(), gr.skip()
+        if explored is None:
+            return *unasked, *unasked
+        heads = self.glance(explored, explored.look.kind, None) if tab == explorer_words.HEADS_TAB else unasked
+        sure = self.confidence(explored, False) if tab == explorer_words.CHOICES_TAB else unasked
+        return *heads, *sure
 
     def choose_head(self, explored: Explored | None, event: gr.EventData, *form) -> tuple:
         """A head of the grid was clicked: its layer and itself in the form, and the record."""
@@ -359,12 +366,12 @@ class Looking:
             layers, heads, seen = self.choices_and_record(explored, replace(look, layer=layer))
             return layers, heads | {"value": [head]}, seen, gr.update(selected="map")
 
-    def confidence(self, explored: Explored | None) -> str:
-        """How sure the model was of each token."""
-        if explored is None:
-            return NO_VIEW
+    def confidence(self, explored: Explored | None, is_told: bool) -> tuple:
+        """How sure the model was of each token, if that is not told already; and that it is told now."""
+        if explored is None or is_told:
+            return gr.skip(), gr.skip()
         with in_plain_words():
-            return packed(choices_view(self.engine.choices(explored.written), explored.text))
+            return packed(choices_view(self.engine.choices(explored.written), explored.text)), True
 
     def go_on(self, explored: Explored | None, event: gr.EventData) -> Iterator[tuple]:
         """As `look`: the output with the alternative that was picked, and what the model writes after it.

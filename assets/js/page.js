@@ -3,7 +3,8 @@
 // a text that was pasted counts as left, and is read ahead;
 // whoever presses Run by keyboard is at Cancel then, and back at Run in the end;
 // pictures and tables have names, and what folds says whether it is open;
-// a picture that was drawn out of sight gets the width of its place when it comes on show.
+// a picture that was drawn out of sight gets the width of its place when it comes on show;
+// what an event costs the page does not grow with the form.
 () => {
   const RIGHT_TO_LEFT = /^\P{L}*[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
   const FIELDS = { text: ".text textarea", question: ".question :is(input, textarea)" };
@@ -61,6 +62,15 @@
   };
   const pressable = { attributes: true, attributeFilter: ["disabled"], subtree: true };
   new MutationObserver(() => requestAnimationFrame(keepFocus)).observe(document.body, pressable);
+
+  // Gradio copies all that it knows of a widget, value by value, whenever an event tells how far it is: ten thousand
+  // copies for one look. A string or a number is its own copy, and for a function it expects this very error.
+  const copy = window.structuredClone;
+  const noCopy = new DOMException("A function cannot be cloned.", "DataCloneError");
+  window.structuredClone = (value, ...options) => {
+    if (typeof value === "function") throw noCopy;
+    return Object(value) === value || typeof value === "symbol" ? copy(value, ...options) : value;
+  };
 
   // A picture or table is named by the head above it, and lines are read out point by point; a map has a table.
   const number = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });

@@ -88,9 +88,9 @@ def attention_tab(
             with gr.Tab(words.HEADS_TAB, id="heads") as heads_tab:
                 gr.Markdown(words.HEADS_LEAD)
                 grid, grid_kind = heads_grid(), gr.State()  # AttentionKind
-            with gr.Tab(words.CHOICES_TAB, id="choices"):
+            with gr.Tab(words.CHOICES_TAB, id="choices") as choices_tab:
                 gr.Markdown(words.CHOICES_LEAD)
-                sure = choices_view()
+                sure, is_told = choices_view(), gr.State(False)
                 with gr.Accordion(words.BEAMS_TITLE, open=False) as beams_part:
                     gr.Markdown(words.BEAMS_LEAD)
                     tree = beam_tree()
@@ -112,16 +112,19 @@ def attention_tab(
         wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
         opened = [ask.result, ask.explored, *shown.form, shown.seen, *shown.drawn]
         _wire_ask(ask, looking, opened)
-        ask.explored.change(looking.confidence, ask.explored, sure, **FOLLOWING)
         glanced = [ask.explored, shown.kind, grid_kind]
         open_tab = gr.State(words.MAP_TAB)
         inner.select(selected_tab, None, open_tab, trigger_mode="always_last", **PAGE_EVENT)
         heads_tab.select(looking.glance, glanced, [grid, grid_kind], show_progress_on=grid, **FOLLOWING)
-        beside = [grid, grid_kind, asked.stretch, asked.progress, asked.view, muting.kind, muting.layers, muting.heads]
-        beside += [*muting.views, tree, beams_part]
-        ask.explored.change(looking.beside, ask.explored, beside, trigger_mode="always_last", **PAGE_EVENT).then(
-            looking.glance_again, [open_tab, ask.explored], [grid, grid_kind], show_progress_on=grid, **FOLLOWING
+        choices_tab.select(
+            looking.confidence, [ask.explored, is_told], [sure, is_told], show_progress_on=sure, **FOLLOWING
         )
+        on_opening = [grid, grid_kind, sure, is_told]
+        beside = [*on_opening, asked.stretch, asked.progress, asked.view, muting.kind, muting.layers, muting.heads]
+        beside += [*muting.views, tree, beams_part]
+        ask.explored.change(
+            looking.beside, [ask.explored, open_tab], beside, trigger_mode="always_last", **PAGE_EVENT
+        ).then(looking.again, [open_tab, ask.explored], on_opening, show_progress_on=[grid, sure], **FOLLOWING)
         look, _ = ask.buttons
         _wire_why(ask, asked, looking, [look.click, sure.submit, *(panel.take.click for panel, _ in others)])
         gone_on = sure.submit(

@@ -285,6 +285,17 @@ def inked(pictures: Locator) -> list[str]:
     return pictures.evaluate_all("pictures => pictures.map(picture => picture.toDataURL())")
 
 
+def test_how_sure_it_was_is_told_of_the_next_result_too(visit):
+    page = visit().page
+    look(page, target="Ada wrote notes.")
+    tokens = part(page, "How sure it was").get_by_role("group", name="The output, token by token")
+    expect(tokens).to_contain_text("Ada wrote notes.")
+    panel = explorer(page)
+    panel.get_by_role("textbox", name=re.compile("^What was written")).fill("Letters were written in 1843.")
+    button(panel, "Look").click()
+    expect(tokens).to_contain_text("Letters were written in 1843.")
+
+
 def test_an_alternative_is_picked_and_writing_goes_on(visit):
     page = visit().page
     panel = look(page)

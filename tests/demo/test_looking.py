@@ -13,7 +13,8 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from demo.explorer_words import NO_HEADS, NO_SUCH_PLACE, PART_LABEL, RESULT_HINT
+from components.packing import NO_VIEW
+from demo.explorer_words import CHOICES_TAB, MAP_TAB, NO_HEADS, NO_SUCH_PLACE, PART_LABEL, RESULT_HINT
 from demo.links import WHOLE, Look
 from demo.looking import MOST_CELLS, Explored, Looking, draw, exported
 from demo.wording import APOLOGY
@@ -124,6 +125,17 @@ def test_what_is_drawn_already_is_not_drawn_again(looking, explored):
         assert isinstance(draw(seen, drawn, *other)[2], go.Figure)
     again = looking.seen(explored, look("cross", 3, "words"))
     assert isinstance(draw(again, drawn, *drawing([1]))[2], go.Figure)
+
+
+def test_how_sure_it_was_is_computed_where_it_is_looked_at(looking, explored):
+    told = looking.confidence(explored, False)
+    assert told[0] != NO_VIEW
+    assert told[1] is True
+    assert looking.confidence(explored, True) == (gr.skip(), gr.skip())
+    assert looking.again(CHOICES_TAB, explored) == (gr.skip(), gr.skip(), *told)
+    assert looking.again(MAP_TAB, explored) == (gr.skip(),) * 4
+    assert looking.beside(explored, MAP_TAB)[2:4] == (NO_VIEW, False)
+    assert looking.beside(explored, CHOICES_TAB)[2:4] == (gr.skip(), False)
 
 
 def test_why_comes_method_by_method(looking, explored):

@@ -202,7 +202,7 @@ def test_any_text_goes_through_the_models_and_their_pictures(handlers):
         draw(seen, None, [], False, "shown", False)
         for file in EXPORTS:
             exported(seen, file, [], False, "shown")
-        looking.confidence(explored)
+        looking.confidence(explored, False)
         query = looking.link(explored, *vars(explored.look).values())["query"]
         assert read_link(dict(parse_qsl(query)), looking.kept_texts)[0] == explored.written
 

@@ -116,7 +116,7 @@ def test_the_whole_way_of_a_fusion_and_of_looking_back_at_it(spaces, engine):
     explored = looking.take(run, 0)[5]
     [seen] = [each for each in looking.open(explored) if isinstance(each, Seen)]
     assert seen.record.num_heads == 12
-    assert looking.confidence(explored)
+    assert looking.confidence(explored, False)[0]
     assert looking.glance(explored, "cross", None)[0]
     assert looking.beams(explored)
     assert looking.without_heads(explored, "cross", [5], [0])[0]
