@@ -31,6 +31,7 @@ class Hub:
     lost: set[str] = field(default_factory=set)  # files that are listed and cannot be sent
     failing: dict[str, int] = field(default_factory=dict)  # files, with the status that they are answered with
     cut: dict[str, int] = field(default_factory=dict)  # after how many of a file's bytes the line breaks, once begun
+    tags: dict[str, str] = field(default_factory=dict)  # other ETags than the files' own
     num_requests: int = 0
     sent: list[tuple[str, str, str]] = field(default_factory=list)  # repository, revision and file, also if cut
 
@@ -87,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
         self.send_response(206 if start else 200)
         self.send_header("X-Repo-Commit", self.hub.commit(repository, revision))
-        self.send_header("ETag", f'"{etag(content)}"')
+        self.send_header("ETag", f'"{self.hub.tags.get(filename) or etag(content)}"')
         self.send_header("Content-Length", str(len(content) - start))
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")

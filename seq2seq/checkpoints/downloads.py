@@ -14,17 +14,38 @@ from pathlib import Path
 from typing import Any
 
 from filelock import Timeout
-from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, set_client_factory
 from huggingface_hub.errors import HFValidationError, HTTPError
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import WeakFileLock
+from huggingface_hub.utils._http import default_client_factory
 
-from seq2seq.checkpoints.errors import DiskFullError
+from seq2seq.checkpoints.errors import CheckpointError, DiskFullError
 from seq2seq.checkpoints.progress import CountingBar
 
 SECONDS_TO_LOCK = 0.1  # what nobody has locked
 
 _IN_CACHE = re.compile(r"(?P<cache>.+)/models--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)/(?P<filename>.+)")
+
+
+def _client() -> Any:
+    """huggingface_hub's own, which calls a file in the cache by what a server tells as its ETag."""
+    client = default_client_factory()
+    client.event_hooks["response"].append(_refuse_paths)
+    return client
+
+
+def _refuse_paths(response: Any) -> None:
+    for name in ("ETag", "X-Linked-ETag"):
+        tag = response.headers.get(name, "").removeprefix("W/").strip('"')
+        if Path(tag).name != tag:
+            raise CheckpointError(
+                f"{response.url.host} calls a file by a path ({tag[:100]!r}), which is refused: it could lead anywhere "
+                "on this machine. Have HF_ENDPOINT name a server that you trust."
+            )
+
+
+set_client_factory(_client)
 
 
 def fetched(name: str, filename: str, **options: Any) -> Path:
@@ -36,6 +57,8 @@ def fetched(name: str, filename: str, **options: Any) -> Path:
     for anew in (False, True):
         if path.is_file() and size in (None, path.stat().st_size):
             break
+        if anew:
+            _drop(path)
         path = download(name, filename, size or 0, force_download=anew, **options)
     return path
 
@@ -107,10 +130,16 @@ def is_mended(path: Path) -> bool:
     options = {"revision": place["revision"], "cache_dir": place["cache"], "force_download": True}
     try:
         known = get_hf_file_metadata(hf_hub_url(name, place["filename"], revision=place["revision"]))
+        _drop(path)
         download(name, place["filename"], known.size or 0, **options)
     except (HTTPError, OSError, HFValidationError, RuntimeError):
         return False
     return True
+
+
+def _drop(path: Path) -> None:
+    """From the cache: huggingface_hub keeps the file of a commit there, even if the Hub has it by another name now."""
+    path.unlink(missing_ok=True)
 
 
 def _is_as_published(path: Path) -> bool:

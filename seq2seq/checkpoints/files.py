@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
+MOST_BYTES_OF_HEAD = 4_000_000  # a tensor takes a hundred
 INDEX_SUFFIX = ".index.json"
 SAFETENSORS_FILES = (WEIGHTS_FILES[0], WEIGHTS_FILES[0] + INDEX_SUFFIX)
 
@@ -116,8 +117,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return read_whole(_read_safetensors if path.suffix == ".safetensors" else read_pickle, path)
 
 
+def refuse_giant_head(path: Path) -> None:
+    """The library would make objects of up to 100 MB of names, whatever else runs meanwhile. Raises: ValueError."""
+    with path.open("rb") as file:
+        if int.from_bytes(file.read(8), "little") > MOST_BYTES_OF_HEAD:
+            raise ValueError("its head is larger than any model's")
+
+
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
+        refuse_giant_head(path)
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise DamagedError(

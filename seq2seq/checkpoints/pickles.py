@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from pickletools import genops
+from struct import Struct
 from typing import BinaryIO
-from zipfile import ZipFile
+from zipfile import ZIP_STORED, ZipFile
 
 import torch
 from torch import Tensor
@@ -23,6 +24,10 @@ MOST_BYTES = 2**21  # of what is pickled, in which each tensor takes about 200
 PARTS_OF_OLD = 5  # pickles at the start of the format before torch 1.6: a number, a version, the machine, weights, keys
 
 _ZIP_MAGIC = b"PK\x03\x04"
+# The ends of a zip: of one of gigabytes (the size of its list of records, where that begins), where that end is, and
+# the one that every zip has (the same, and the size of a comment). All else is passed over.
+_ENDS = Struct("<4s36sQQ4sLQL4s8sLLH")
+_SHORT_END = 22
 _KNOWN = re.compile(
     r"collections OrderedDict|torch Size|torch(\.storage)? \w+Storage"
     r"|torch (float|bfloat|complex|uint|int)\d+|torch bool"
@@ -96,10 +101,33 @@ def _pickled(path: Path) -> Iterator[BinaryIO]:
             head = BytesIO(file.read(MOST_BYTES))
         yield from [head] * PARTS_OF_OLD
         return
+    refuse_two_directories(path)
     with ZipFile(path) as archive:
-        [name] = (name for name in archive.namelist() if name.partition("/")[2] == "data.pkl")
-        with archive.open(name) as record:
-            yield BytesIO(record.read(MOST_BYTES))
+        records = archive.infolist()
+        if any(record.compress_type != ZIP_STORED or record.compress_size != record.file_size for record in records):
+            raise ValueError("its records are compressed, which torch's never are")
+        [pickled] = (each for each in records if each.filename.partition("/")[2].lower() == "data.pkl")
+        if pickled.file_size > MOST_BYTES:
+            raise ValueError("more is pickled than weights take")
+        yield BytesIO(archive.read(pickled))
+
+
+def refuse_two_directories(path: Path) -> None:
+    """Python goes by where a zip's list of records must end, torch by where it is said to begin: there may be two.
+
+    Raises: ValueError, also for a comment behind the list, in which another end of it could stand.
+    """
+    with path.open("rb") as file:
+        place = file.seek(max(0, path.stat().st_size - _ENDS.size))
+        long, _, long_size, long_begin, locator, _, located, _, short, _, size, begin, comment = _ENDS.unpack(
+            file.read()
+        )
+    if locator == b"PK\6\7":
+        fits = long == b"PK\6\6" and located == place and long_begin + long_size == place
+    else:
+        fits = begin + size == place + _ENDS.size - _SHORT_END
+    if short != b"PK\5\6" or comment or not fits:
+        raise ValueError("its list of records is not where it is said to be")
 
 
 def _weights(content: object, path: Path) -> dict[str, Tensor]:

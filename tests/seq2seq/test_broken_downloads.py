@@ -17,7 +17,7 @@ from huggingface_hub import constants, file_download
 
 from seq2seq.checkpoints import downloads
 from seq2seq.checkpoints.errors import CheckpointError, DamagedError, DiskFullError, NotFiniteError
-from seq2seq.checkpoints.hub import find_file
+from seq2seq.checkpoints.hub import find_file, read_json
 from seq2seq.engine import Engine, EngineSettings, local
 from seq2seq.engine.published import PUBLISHED
 from seq2seq.models.pretrained import PreTrainedModel
@@ -304,6 +304,25 @@ def test_the_same_file_of_two_revisions_is_checked_for_both(hub, cache):
     hub.repositories["owner/model"] = {each: {"vocab.txt": b"a\nb\nc\n"} for each in ("main", "v2")}
     find_file("owner/model", "vocab.txt").write_bytes(b"a\n")
     assert find_file("owner/model", "vocab.txt", revision="v2").read_bytes() == b"a\nb\nc\n"
+
+
+def test_a_damaged_file_that_the_hub_calls_otherwise_since_is_mended(hub, cache):
+    hub.repositories["owner/model"] = {COMMIT: {"config.json": b"{"}}
+    hub.tags["config.json"] = "first"
+    with pytest.raises(DamagedError):
+        read_json(find_file("owner/model", "config.json", revision=COMMIT))
+    hub.repositories["owner/model"] = {COMMIT: {"config.json": b"{}"}}
+    hub.tags["config.json"] = "second"
+    assert read_json(find_file("owner/model", "config.json", revision=COMMIT)) == {}
+
+
+@pytest.mark.parametrize("tag", ["../../../escaped", "/escaped", "a/../../../../escaped"])
+def test_no_name_that_a_server_tells_leads_out_of_the_cache(hub, cache, tag):
+    hub.repositories["owner/model"] = {"main": {"vocab.txt": b"a"}}
+    hub.tags["vocab.txt"] = tag
+    with pytest.raises(CheckpointError, match="calls a file by a path"):
+        find_file("owner/model", "vocab.txt")
+    assert not list(cache.parent.rglob("*escaped*"))
 
 
 @pytest.mark.parametrize(("name", "filename"), [(GIGAWORD, "pytorch_model.bin"), (BBC, "model.safetensors")])

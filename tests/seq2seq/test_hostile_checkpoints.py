@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import traceback
+import zipfile
 from base64 import b64encode
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -19,8 +20,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from seq2seq.checkpoints.errors import CheckpointError, blaming
+from seq2seq.checkpoints.errors import CheckpointError, DamagedError, blaming
 from seq2seq.checkpoints.files import read_tensors
+from seq2seq.checkpoints.hub import read_json
 from seq2seq.config import read_config
 from seq2seq.engine import Engine, EngineSettings
 from seq2seq.tasks import GenerationSettings
@@ -423,8 +425,75 @@ BOMBS = {
 }
 
 
+def with_two_directories(path: Path, pickled: bytes) -> Path:
+    """Python finds the harmless one just before the end, torch the other, where the end says that it begins."""
+    evil_files, evil_list, _ = parts_of_zip(zipped(path, pickled).read_bytes())
+    files, its_list, end = parts_of_zip(zipped(path, pickle.dumps({}, protocol=2)).read_bytes())
+    moved, place = bytearray(its_list), 0
+    while place < len(moved):  # by what the end is off, which zipfile adds
+        [begin] = struct.unpack_from("<L", moved, place + 42)
+        struct.pack_into("<L", moved, place + 42, begin + len(evil_files) - len(files))
+        place += 46 + sum(struct.unpack_from("<HHH", moved, place + 28))
+    said = end[:12] + struct.pack("<LL", len(its_list), len(evil_files)) + end[20:]
+    path.write_bytes(evil_files + evil_list + files + moved + said)
+    assert ZipFile(path).read("archive/data.pkl") != pickled
+    return path
+
+
+def parts_of_zip(content: bytes) -> tuple[bytes, bytes, bytes]:
+    """Files, the list of them, the end."""
+    end = content.rfind(b"PK\5\6")
+    size, begin = struct.unpack_from("<LL", content, end + 12)
+    return content[:begin], content[begin : begin + size], content[end:]
+
+
+def test_what_is_looked_through_is_what_torch_reads(tmp_path):
+    harmless, evil = pickle.dumps({}, protocol=2), BOMBS["bytes"]
+    for records in ({"DATA.PKL": evil, "data.pkl": harmless}, {"data.pkl": harmless, "DATA.PKL": evil}):
+        path = tmp_path / "pytorch_model.bin"
+        with ZipFile(path, "w") as archive:
+            for name, content in {**records, "version": b"3"}.items():
+                archive.writestr(f"archive/{name}", content)
+        with pytest.raises(DamagedError, match="Nothing of it was run"):
+            read_tensors(path)
+
+
+def test_a_zip_may_say_of_nothing_that_it_is_larger_or_elsewhere(tmp_path):
+    path = tmp_path / "pytorch_model.bin"
+    torch.save({"a": torch.ones(2)}, path)
+    assert set(read_tensors(path)) == {"a"}
+    for wrong in (path.read_bytes() + b"PK", path.read_bytes()[:-2] + b"\1\0.", path.read_bytes()[:60]):
+        path.write_bytes(wrong)
+        with pytest.raises(DamagedError):
+            read_tensors(path)
+
+
+def test_a_zip_of_gigabytes_has_a_longer_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+    path = zipped(tmp_path / "pytorch_model.bin", pickle.dumps({}, protocol=2))
+    content = path.read_bytes()
+    assert content[-42:-38] == b"PK\6\7"
+    assert read_tensors(path) == {}
+    for place in (-50, -34):  # where its list begins, where that is said
+        wrong = bytearray(content)
+        wrong[place] ^= 1
+        path.write_bytes(wrong)
+        with pytest.raises(DamagedError, match="where it is said to be"):
+            read_tensors(path)
+
+
+def test_a_head_of_tens_of_megabytes_and_a_file_of_brackets_are_refused_unread(tmp_path):
+    weights, settings = tmp_path / "model.safetensors", tmp_path / "tokenizer_config.json"
+    weights.write_bytes((30_000_000).to_bytes(8, "little") + b" " * 30_000_000)
+    settings.write_text('{"a": [' + "[]," * 3_000_000 + "0]}")
+    with pytest.raises(DamagedError, match="head is larger"):
+        read_tensors(weights)
+    with pytest.raises(CheckpointError, match="more parts"):
+        read_json(settings)
+
+
 @pytest.mark.parametrize("bomb", BOMBS)
-@pytest.mark.parametrize("written", [zipped, in_the_old_format])
+@pytest.mark.parametrize("written", [zipped, in_the_old_format, with_two_directories])
 def test_a_pickle_that_asks_for_more_than_weights_gets_neither_memory_nor_time(tmp_path, bomb, written):
     path = written(tmp_path / "pytorch_model.bin", BOMBS[bomb])
     taken, seconds = cost_of_reading(path)
