@@ -30,20 +30,23 @@ class DiskFullError(CheckpointError):
     """There is no room on the disk for a file from the Hub."""
 
 
+PASSING = CheckpointError, MemoryError, RuntimeError
+
+
 @contextmanager
 def blaming(checkpoint: str) -> Iterator[None]:
     """For what is made of a checkpoint's files: one that cannot be read, or a value that nobody foresaw, is its fault.
 
-    Running out of memory is not. torch says it in a RuntimeError; so those pass.
+    Running out of memory is not. torch says it in a RuntimeError; so those pass, but for lists nested too deep.
     Raises: CheckpointError.
     """
     try:
         yield
-    except (CheckpointError, MemoryError, RuntimeError):
-        raise
     except OSError as error:
         raise unreadable(error.filename or checkpoint, error) from error
     except Exception as error:
+        if isinstance(error, PASSING) and not isinstance(error, RecursionError):
+            raise
         log.info("%s holds what was not foreseen", checkpoint, exc_info=True)
         raise CheckpointError(
             f"{checkpoint} cannot be used: one of its files holds a value that no such model has "

@@ -146,6 +146,15 @@ def test_an_odd_checkpoint_keeps_none_of_the_others_from_working(tmp_path, chang
         engine.load("fuse", "odd" if "odd" in [card.name for card in engine.encoders()] else str(tmp_path / "odd"))
 
 
+@pytest.mark.parametrize("depth", [700, 100_000])
+def test_lists_nested_deep_in_a_configuration_keep_no_engine_from_starting(tmp_path, caplog, depth):
+    folder = checkpoint(tmp_path / "deep", SMALL)
+    nested = f'{json.dumps(SMALL)[:-1]}, "deep": {"[" * depth}{"]" * depth}}}'
+    (folder / "config.json").write_text(nested)
+    assert not Engine(EngineSettings(models=tmp_path, device="cpu")).encoders()
+    assert "deep is left out" in caplog.text
+
+
 def checkpoint(folder: Path, config: dict) -> Path:
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config))
