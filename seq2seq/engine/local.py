@@ -255,10 +255,16 @@ class Engine(Explains):
         return self._shelf.sizes
 
     def load_defaults(self) -> None:
-        """Has the first model for each thing to do in memory before anyone asks, but fetches none unasked."""
-        for skill in SKILLS:
-            if self.models(skill) and not self.must_be_fetched(skill):
-                self.load(skill)
+        """Has the first model for each thing to do in memory before anyone asks, but fetches none unasked.
+
+        One that cannot be loaded is logged, and keeps none of the others from it.
+        """
+        for name, skill in {self.card(skill).name: skill for skill in SKILLS if self.models(skill)}.items():
+            if not self.must_be_fetched(skill):
+                try:
+                    self.load(skill)
+                except CheckpointError as error:
+                    log.error("%s cannot be loaded: %s", name, error)
 
     def count_tokens(self, task: Skill, text: str, model: str | None = None) -> TokenCount:
         return self.load(task, model).count(task, text)

@@ -16,7 +16,7 @@ from seq2seq.engine import Engine, EngineSettings, View, explaining
 from seq2seq.engine.local import choose_device, choose_dtype, read_card
 from seq2seq.engine.memory import SPARING, have_libraries_keep_little, keep_freed_memory
 from seq2seq.explain.attention import attention
-from seq2seq.tasks import TASKS, GenerationSettings, InputError, writing
+from seq2seq.tasks import SKILLS, TASKS, GenerationSettings, InputError, writing
 from seq2seq.tasks.writing import encode
 
 
@@ -226,6 +226,18 @@ def test_models_that_do_not_fit_together_take_turns_in_memory(models):
     assert engine.loaded.keys() == {"asked", "summarizing"}
     assert np.array_equal(engine.attention(written, View("cross")).weights, look.weights)
     assert "taught" in engine.loaded
+
+
+def test_a_default_that_cannot_be_loaded_is_told_once_and_the_others_are_loaded(models, tmp_path, caplog):
+    shutil.copytree(models, tmp_path, dirs_exist_ok=True)
+    broken = Engine(EngineSettings(models=models)).card("fuse").name
+    (tmp_path / broken / "model.safetensors").write_bytes(b"none")
+    engine = Engine(EngineSettings(models=tmp_path))
+    engine.load_defaults()
+    assert engine.loaded.keys() == {engine.card(skill).name for skill in SKILLS} - {broken} != set()
+    [told] = caplog.records
+    assert told.getMessage().startswith(f"{broken} cannot be loaded: ")
+    assert told.exc_info is None
 
 
 def test_a_layer_that_was_looked_at_whole_is_not_looked_at_again(models, monkeypatch):
