@@ -172,20 +172,22 @@ def selected_tab(event: gr.SelectData) -> str:
 
 
 def ask_panel(engine: Engine) -> AskPanel:
+    """For what there is a model for."""
+    first, *others = filter(engine.models, TASKS)
     with gr.Row(elem_classes="run-panel"):
         with gr.Column(elem_classes="ask"):
             gr.Markdown(words.LEAD)
-            tasks = [(wording.RUN_LABELS[task], task) for task in TASKS]
-            task = gr.Radio(tasks, value=TASKS[0], label=wording.TASK_LABEL)
+            tasks = [(wording.RUN_LABELS[task], task) for task in (first, *others)]
+            task = gr.Radio(tasks, value=first, label=wording.TASK_LABEL)
             box = text_box(words.TEXT_HINT)
             target = gr.Textbox(
                 label=words.TARGET_LABEL, placeholder=words.TARGET_HINT, info=words.TARGET_NOTE, lines=2,
                 elem_classes="text",
             )  # fmt: skip
             buttons = run_buttons(words.LOOK_LABEL)
-            model = gr.Dropdown(**model_options(engine, TASKS[0]), label=wording.MODEL_LABEL)
+            model = gr.Dropdown(**model_options(engine, first), label=wording.MODEL_LABEL)
         with gr.Column(elem_classes="answer"):
-            shown = result_view(result(TASKS[0], hint=words.RESULT_HINT))
+            shown = result_view(result(first, hint=words.RESULT_HINT))
             queue = gr.HTML(visible=False, apply_default_css=False, js_on_load=None, elem_classes="queue")
     return AskPanel(task, box, target, buttons, model, shown, queue, gr.State())
 

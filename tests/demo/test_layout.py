@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 import gradio as gr
+import pytest
 
 from demo import wording
 from demo.arriving import Arriving
@@ -24,6 +25,32 @@ def test_all_model_events_share_one_queue(engine):
     others = {each.__name__ for each in (open_document, lay, Looking.arrive, Looking.take, Arriving.arrive)}
     others |= {"pattern", "models"}  # endpoints that need no model
     assert {event.concurrency_id for event in queued if event.fn.__name__ not in others} == {MODEL_QUEUE}
+
+
+@pytest.mark.parametrize(
+    ("skills", "tabs", "asked"),
+    [
+        (["summarize"], ["summarize", "attention"], ["summarize"]),
+        (["fuse", "split"], ["fuse", "attention"], ["fuse", "split"]),
+        (["split", "summarize"], ["summarize", "attention"], ["split", "summarize"]),
+        (["answer"], ["answer"], None),
+    ],
+)
+def test_a_host_with_models_for_only_some_tasks_has_the_tabs_for_those(engine, monkeypatch, skills, tabs, asked):
+    able, every = engine.models, engine.encoders()
+    monkeypatch.setattr(engine, "models", lambda task: able(task) if task in skills else ())
+    monkeypatch.setattr(engine, "encoders", lambda: every)
+    blocks = build(engine).blocks.values()
+    [frame] = [block for block in blocks if isinstance(block, gr.Tabs) and "explorer" not in block.elem_classes]
+    assert [tab.id for tab in frame.children] == [*tabs, "pattern", "models"]
+    for tab in frame.children:
+        if tab.id == "attention":
+            [task, *_] = [block for block in blocks if isinstance(block, gr.Radio) and is_within(block, tab)]
+            assert ([value for _, value in task.choices], task.value) == (asked, asked[0])
+
+
+def is_within(block: gr.blocks.Block | None, frame: gr.blocks.Block) -> bool:
+    return block is frame or (block is not None and is_within(block.parent, frame))
 
 
 def test_patterns_for_programs_are_made_one_at_a_time(engine):
