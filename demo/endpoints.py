@@ -4,7 +4,7 @@ Annotations are real objects here, not strings, because Gradio derives each endp
 describes the endpoint, and each line below "Args" a parameter.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import TypedDict
 
@@ -14,7 +14,7 @@ from demo.explorer_words import no_such_value
 from demo.exploring import settings_of_form
 from demo.handlers import chosen_card, in_plain_words
 from demo.looking import MOST_CELLS
-from demo.model_cards import models_of
+from demo.model_cards import Model
 from demo.setting_fields import settings_of
 from seq2seq.attention.block_table import RandomBlocks
 from seq2seq.engine import Engine, ModelCard, View
@@ -346,9 +346,9 @@ class ModelReport(TypedDict):
 class ModelsEndpoint:
     """The models, for programs."""
 
-    def __init__(self, engine: Engine):
+    def __init__(self, engine: Engine, models: Sequence[Model]):
         self.engine = engine
-        self.models = models_of(engine)
+        self.models = models
 
     def report(self) -> list[ModelReport]:
         """The models that there are, and of each what it is for, how much it reads, its size and its licence.

@@ -9,6 +9,7 @@ from demo.api import offer
 from demo.arriving import Arriving
 from demo.endpoints import WRITES, AnswerEndpoint, AttentionEndpoint, Endpoint, ModelsEndpoint, pattern_report
 from demo.handlers import Handlers
+from demo.model_cards import models_of
 from demo.page import Page
 from demo.tabs.answer import answer_tab
 from demo.tabs.attention import attention_tab
@@ -28,6 +29,7 @@ def build(engine: Engine) -> gr.Blocks:
     """The whole page around one engine."""
     handlers = Handlers(engine)
     skills = {skill for skill in SKILLS if engine.models(skill)}  # a host may have no model for some
+    models = models_of(engine)
     with Page(title=wording.TITLE, analytics_enabled=False, delete_cache=UPLOADS_KEPT) as demo:
         gr.Markdown(f"# {wording.TITLE}\n\n{wording.LEAD}", elem_classes="masthead")
         linked = gr.State()  # in a tab that is not open yet, Gradio would say that it changed
@@ -44,7 +46,7 @@ def build(engine: Engine) -> gr.Blocks:
                 results = [(panel.attention, panel.finished) for panel in writing.values()]
                 attention_tab(demo, engine, handlers.count, tabs, results, linked)
             forms["pattern"] = pattern_tab(engine)
-            models_tab(engine)
+            models_tab(models)
         others = ["attention", "models"] if writing else ["models"]
         wire_links(demo, tabs, list(forms.values()), Arriving(handlers, [*forms, *others]))
         for task in filter(skills.__contains__, WRITES):
@@ -54,5 +56,5 @@ def build(engine: Engine) -> gr.Blocks:
         if writing:
             offer(demo, AttentionEndpoint(engine).report, "attention", MODEL_QUEUE)
         offer(demo, pattern_report, "pattern", PATTERN_QUEUE, at_once=1)
-        offer(demo, ModelsEndpoint(engine).report, "models", FORM_QUEUE)
+        offer(demo, ModelsEndpoint(engine, models).report, "models", FORM_QUEUE)
     return demo

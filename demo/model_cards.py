@@ -22,6 +22,8 @@ from seq2seq.engine import Engine, ModelCard
 from seq2seq.tasks import SKILLS, Skill
 
 CARD_FILE = "README.md"
+MOST_BYTES = 200_000  # of a card's file
+MOST_HEAD = 32_000  # characters of its front matter, whose YAML takes a second to read
 HUB = "https://huggingface.co/"
 WHOLE_ADDRESS = ("https://", "http://", "mailto:")
 HIGHEST_HEADING, LOWEST_HEADING = 3, 6  # the page's own stand above
@@ -68,17 +70,36 @@ def card_of(about: ModelCard) -> CardFile | None:
 
 
 def read_card(path: Path) -> CardFile | None:
-    """The card in this file; None if there is no such file, or none that can be read."""
+    """The card in this file; None if there is no such file of the model's own, none that can be read, or a giant."""
     try:
-        content = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:
+        content = _own_bytes(path)
+    except (OSError, RuntimeError):  # pathlib's word for links in a circle
         return None
+    if content is None:
+        return None
+    text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    head = REGEX_YAML_BLOCK.search(text)
+    if head and len(head.group()) > MOST_HEAD:
+        return CardFile(licence="", text=text[head.end() :], broken=True)
     try:
-        card = HubCard(content, ignore_metadata_errors=True)
+        card = HubCard(text, ignore_metadata_errors=True)
     except Exception:  # YAML and what is made of it fail in many ways; whichever it is, the text can be shown
-        head = REGEX_YAML_BLOCK.search(content)
-        return CardFile(licence="", text=content[head.end() :], broken=True)
+        return CardFile(licence="", text=text[head.end() :], broken=True)
     return CardFile(licence=_licence(card), text=card.text)
+
+
+def _own_bytes(path: Path) -> bytes | None:
+    """What a file holds that lies in its folder, or as a download's does in the cache; None for any other or a giant.
+
+    A link may lead to what only the host should see, a pipe keep its reader for ever. Raises: OSError, RuntimeError.
+    """
+    file, folder = path.resolve(strict=True), path.parent.resolve()
+    own = [folder, folder.parent.parent / "blobs"] if folder.parent.name == "snapshots" else [folder]
+    if not file.is_file() or not any(file.is_relative_to(each) for each in own):
+        return None
+    with file.open("rb") as opened:
+        content = opened.read(MOST_BYTES + 1)
+    return content if len(content) <= MOST_BYTES else None
 
 
 def _licence(card: HubCard) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import gradio as gr
 
 from demo import wording
-from demo.model_cards import models_of, overview, section
-from seq2seq.engine import Engine
+from demo.model_cards import Model, overview, section
 
 
-def models_tab(engine: Engine) -> None:
+def models_tab(models: Sequence[Model]) -> None:
     """Add the tab to the page that is being built."""
-    models = models_of(engine)
     with gr.Tab(wording.TAB_MODELS, id="models"), gr.Column(elem_classes="models"):
         gr.Markdown(f"## {wording.MODELS_TITLE}\n\n{wording.MODELS_LEAD}")
         gr.HTML(overview(models), apply_default_css=False, js_on_load=None)

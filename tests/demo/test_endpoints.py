@@ -11,6 +11,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from demo.endpoints import AttentionEndpoint, ModelReport, ModelsEndpoint
+from demo.model_cards import models_of
 from seq2seq.engine import Engine, EngineSettings
 from tests.demo.stand_in import LIMIT, OUTPUTS, StandInEngine
 
@@ -77,7 +78,8 @@ def test_models_are_told_as_the_page_tells_them(client):
 
 
 def test_of_the_embedded_models_everything_is_told_and_a_published_one_is_not_here_yet():
-    told = {each["name"]: each for each in ModelsEndpoint(Engine(EngineSettings(published="all"))).report()}
+    engine = Engine(EngineSettings(published="all"))
+    told = {each["name"]: each for each in ModelsEndpoint(engine, models_of(engine)).report()}
     fusion = told["gloss-fusion"]
     assert fusion["default_for"] == ["fuse", "split"]
     assert fusion["licence"] == "apache-2.0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import pytest
 from lxml import html
 
-from demo import wording
+from demo import model_cards, wording
 from demo.layout import build
-from demo.model_cards import card_html, facts, models_of, overview, read_card, section
+from demo.model_cards import MOST_BYTES, card_html, facts, models_of, overview, read_card, section
 from seq2seq.engine import Engine, EngineSettings
 from seq2seq.tasks import SKILLS
 from tests.demo.stand_in import StandInEngine
+from tests.waiting import within
 
 HOSTILE = """---
 license: "<img src=x onerror=alert(1)>"
@@ -130,6 +132,52 @@ def test_a_card_that_cannot_be_read_is_none(tmp_path):
     assert read_card(tmp_path / "README.md") is None
     unreadable = Path("/proc/self/mem")
     assert not unreadable.exists() or read_card(unreadable) is None
+
+
+def test_a_link_that_leads_out_of_the_model_s_folder_is_no_card(tmp_path):
+    (tmp_path / "secret").write_text("The host's alone.")
+    for folder, target in (("model", "../secret"), ("model-2", "/proc/self/environ"), ("model-3", "README.md")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "README.md").symlink_to(target)
+        assert read_card(tmp_path / folder / "README.md") is None
+
+
+def test_a_link_within_the_folder_or_into_the_cache_of_downloads_is_one(tmp_path):
+    snapshot, blobs = tmp_path / "models--own--one" / "snapshots" / "0a1b", tmp_path / "models--own--one" / "blobs"
+    for folder in (snapshot, blobs):
+        folder.mkdir(parents=True)
+    (blobs / "2c3d").write_text("Downloaded.")
+    (snapshot / "README.md").symlink_to("../../blobs/2c3d")
+    assert read_card(snapshot / "README.md").text == "Downloaded."
+    (snapshot / "card.md").write_text("Beside.")
+    (snapshot / "README.md").unlink()
+    (snapshot / "README.md").symlink_to("card.md")
+    (tmp_path / "linked").symlink_to(snapshot)
+    assert read_card(tmp_path / "linked" / "README.md").text == "Beside."
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_card_and_keeps_nobody_waiting(tmp_path):
+    os.mkfifo(tmp_path / "README.md")
+    with within(5):
+        assert read_card(tmp_path / "README.md") is None
+
+
+def test_a_giant_is_no_card_and_a_giant_front_matter_is_not_read(tmp_path):
+    assert read_card(written(tmp_path, "a" * (MOST_BYTES + 1))) is None
+    assert read_card(written(tmp_path, "a" * MOST_BYTES)).text == "a" * MOST_BYTES
+    head = "license: mit\n" + "".join(f"a{number}: b\n" for number in range(15_000))
+    with within(1):
+        card = read_card(written(tmp_path, f"---\n{head}---\nText."))
+    assert (card.licence, card.text, card.broken) == ("", "Text.", True)
+
+
+def test_the_page_reads_each_card_once(tmp_path, monkeypatch):
+    engine = folder_of_models(tmp_path, one="Text.", two="Text.")
+    looked_for = []
+    monkeypatch.setattr(model_cards, "read_card", lambda path: looked_for.append(path.parent.name))
+    build(engine)
+    assert sorted(looked_for) == ["one", "two"]
 
 
 def test_a_model_in_a_folder_without_a_card_says_so_and_links_nowhere(tmp_path):
