@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 class PageSettings(BaseSettings):
@@ -24,3 +29,22 @@ class PageSettings(BaseSettings):
     mcp: bool = Field(False, description="whether assistants are offered the endpoints as tools (MCP)")
     metrics: bool = Field(False, description="whether /metrics tells Prometheus what is going on")
     json_logs: bool = Field(False, description="whether every request and every error is logged as a line of JSON")
+
+
+def settings_of_host(kind: type[Settings]) -> Settings:
+    """Raises: SystemExit with a line for each that is none."""
+    try:
+        return kind()
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in error.errors()}
+        raise SystemExit(refusal(wrong)) from error
+    except SettingsError as error:  # names the field alone
+        wrong = {
+            name: 'No list in JSON, such as ["own/one"]' for name in kind.model_fields if f'"{name}"' in str(error)
+        }
+        raise SystemExit(refusal(wrong)) from error
+
+
+def refusal(wrong: Mapping[str, str]) -> str:
+    lines = (f"GLOSS_{name.upper()}: {says.rstrip('.')}. Correct it, or leave it out." for name, says in wrong.items())
+    return "\n".join(lines)

@@ -68,6 +68,7 @@ class Server:
         self.is_loaded = Event()
         self.is_stopped = Event()
         os.environ.update(NO_STATISTICS | os.environ)
+        refuse_without_models(engine)
         refuse_to_write_nowhere(Path(get_upload_folder()))
         self.demo = build(TimedEngine(engine, settings.max_characters))
         follow(self.demo, self.calls)
@@ -217,6 +218,15 @@ def without_a_port(named: str | None) -> Iterator[None]:
         raise SystemExit(
             f"Port {named} ({PORT}) is taken. Stop what listens there, or name another port, or none."
         ) from error
+
+
+def refuse_without_models(engine: Engine) -> None:
+    """Raises: SystemExit where there is nothing to show."""
+    if not engine.encoders():
+        raise SystemExit(
+            f"There is no model that can be used in {engine.settings.models} (GLOSS_MODELS), nor is another named. "
+            "Name a folder that holds folders of models, or leave GLOSS_MODELS out for those that come with Gloss."
+        )
 
 
 def refuse_to_write_nowhere(folder: Path) -> None:

@@ -28,7 +28,7 @@ from seq2seq.engine.loading import Load, Loading
 from seq2seq.engine.memory import have_libraries_keep_little, keep_freed_memory
 from seq2seq.engine.processes import turn_of_process
 from seq2seq.engine.published import PUBLISHED, Published
-from seq2seq.engine.settings import EngineSettings
+from seq2seq.engine.settings import EngineSettings, SettingError
 from seq2seq.engine.shelf import Shelf, room_there_is
 from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.tasks import (
@@ -404,11 +404,13 @@ def count_parameters(path: Path) -> int:
 
 
 def choose_device(wanted: str) -> torch.device:
-    if wanted != "auto":
-        return torch.device(wanted)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """Raises: SettingError for one that is not there."""
+    is_there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}
+    if wanted == "auto":
+        return torch.device(next(device for device in is_there if is_there[device]()))
+    if not is_there[wanted]():
+        raise SettingError(f"GLOSS_DEVICE is {wanted}, which torch does not find here. Set it to cpu, or leave it out.")
+    return torch.device(wanted)
 
 
 def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:

@@ -13,6 +13,10 @@ from seq2seq.engine.published import OFFERED, PUBLISHED
 EMBEDDED_MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
 
 
+class SettingError(ValueError):
+    """A setting that cannot be had here. The message names it, and what to do."""
+
+
 class EngineSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GLOSS_", env_file=".env", extra="ignore", frozen=True)
 

@@ -17,12 +17,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from demo import limit_words
 from demo.serving.logs import log_as_json
-from demo.settings import PageSettings
+from demo.serving.server import Server
+from demo.settings import PageSettings, settings_of_host
+from seq2seq.engine import Engine, EngineSettings
 from tests.demo.stand_in import OUTPUTS, StandInEngine
 from tests.demo.visitor import Visitor
 from tests.process import free_port
@@ -189,6 +192,15 @@ def stand_in_page(**environment: str) -> subprocess.Popen:
     )  # fmt: skip
 
 
+def app(**environment: str) -> subprocess.Popen:
+    """The whole page, its output as above."""
+    return subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def taken_port() -> Iterator[int]:
     with socket.socket() as taken:
@@ -205,12 +217,10 @@ def test_a_port_that_the_host_names_and_somebody_has_ends_the_process_with_a_lin
 
 
 def test_it_ends_so_while_models_are_being_loaded_too(taken_port):
-    process = subprocess.run(
-        [sys.executable, "app.py"], cwd=ROOT, env=os.environ | {"GRADIO_SERVER_PORT": str(taken_port)},
-        capture_output=True, text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
+    process = app(GRADIO_SERVER_PORT=str(taken_port))
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert process.stderr.splitlines()[-1].startswith(f"Port {taken_port} (GRADIO_SERVER_PORT) is taken.")
+    assert errors.splitlines()[-1].startswith(f"Port {taken_port} (GRADIO_SERVER_PORT) is taken.")
 
 
 def test_a_folder_for_uploads_that_cannot_be_written_ends_the_process_with_a_line(tmp_path):
@@ -219,6 +229,38 @@ def test_a_folder_for_uploads_that_cannot_be_written_ends_the_process_with_a_lin
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert re.fullmatch(r"Nothing can be written in .*file, .*Set GRADIO_TEMP_DIR to .*\n", errors)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "says"),
+    [
+        (PageSettings, "GLOSS_CONCURRENCY", "abc", "should be a valid integer"),
+        (EngineSettings, "GLOSS_EXTRA_MODELS", "own/one", 'No list in JSON, such as ["own/one"]'),
+        (EngineSettings, "GLOSS_PUBLISHED", '["own/one"]', "own/one: not known here"),
+        (EngineSettings, "GLOSS_DTYPE", "int8", "'bfloat16'"),
+    ],
+)
+def test_a_setting_that_is_none_ends_the_process_with_a_line_that_names_it(monkeypatch, kind, name, value, says):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as told:
+        settings_of_host(kind)
+    [line] = str(told.value).splitlines()
+    assert line.startswith(f"{name}: ")
+    assert says in line
+    assert line.endswith(". Correct it, or leave it out.")
+
+
+def test_a_page_without_models_ends_the_process_with_a_line(tmp_path):
+    with pytest.raises(SystemExit, match=rf"There is no model that can be used in {tmp_path} \(GLOSS_MODELS\)"):
+        Server(Engine(EngineSettings(models=tmp_path)), PageSettings())
+
+
+def test_a_device_that_is_not_there_ends_the_process_with_a_line():
+    missing = "cuda" if not torch.cuda.is_available() else "mps"
+    process = app(GLOSS_DEVICE=missing)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert re.fullmatch(rf"GLOSS_DEVICE is {missing}, .*\n", errors)
 
 
 @pytest.mark.parametrize("times", [1, 2])
