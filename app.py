@@ -1,5 +1,13 @@
 """Gloss in the browser: settings, then the engine, then the page. The file that a Space runs."""
 
+import os
+import signal
+
+if __name__ == "__main__":  # told to stop while all this is imported and made: `serve` does it otherwise
+    for told in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(told) is not signal.SIG_IGN:
+            signal.signal(told, lambda *_: os._exit(0))
+
 from demo.serving.server import Server
 from demo.settings import PageSettings, settings_of_host
 from demo.zero_gpu import borrowing

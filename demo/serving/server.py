@@ -91,6 +91,8 @@ class Server:
             self.exit(1)
         signal.signal(signal.SIGTERM, lambda *_: self.is_stopped.set())  # with Node, Gradio has put in one of its own
         try:
+            if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+                signal.signal(signal.SIGINT, signal.default_int_handler)  # until now, it ended the start
             self.is_stopped.wait()
             self.finish()
         except KeyboardInterrupt:

@@ -45,6 +45,12 @@ from tests.demo.stand_in import StandInEngine
 Server(StandInEngine(0.05), PageSettings()).serve()
 """
 
+APP = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_path("app.py", run_name="__main__")
+"""
+
 
 def test_a_proxy_learns_when_the_page_is_up_and_when_it_is_ready():
     with serving(StandInEngine(), PageSettings()) as (server, address):
@@ -195,7 +201,7 @@ def stand_in_page(**environment: str) -> subprocess.Popen:
 def app(**environment: str) -> subprocess.Popen:
     """The whole page, its output as above."""
     return subprocess.Popen(
-        [sys.executable, "app.py"],
+        [sys.executable, "-c", APP],
         cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
@@ -261,6 +267,21 @@ def test_a_device_that_is_not_there_ends_the_process_with_a_line():
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert re.fullmatch(rf"GLOSS_DEVICE is {missing}, .*\n", errors)
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("imported", ["gradio_client", "seq2seq.engine.local"])
+def test_told_to_stop_while_it_starts_it_ends_at_once_and_quietly(told, imported):
+    process = app(PYTHONPROFILEIMPORTTIME="1")
+    try:
+        assert any(line.split("|")[-1].strip() == imported for line in process.stderr)
+        process.send_signal(told)
+        _, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0
+        assert all(line.startswith("import time:") for line in errors.splitlines())
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize("times", [1, 2])
