@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,13 +19,14 @@ from mcp.types import CallToolResult
 
 from demo import limit_words
 from demo.serving.server import Server
-from demo.serving.tools import NOT_INSTALLED
+from demo.serving.tools import NOT_INSTALLED, results
 from demo.settings import PageSettings
 from seq2seq.engine import Engine
 from tests.aside import awaited
 from tests.demo.stand_in import OUTPUTS, StandInEngine
 from tests.demo.test_endpoints import stands_still
 from tests.demo.test_serving import metrics
+from tests.process import free_port
 from tests.serving import serving
 from tests.waiting import until
 
@@ -282,6 +284,19 @@ def test_many_who_wait_leave_the_page_its_threads():
             return page.status_code
 
         assert asked(address, crowd) == 200
+
+
+def test_a_call_reads_no_certificates(monkeypatch):
+    """They take 70 ms, in which nobody else is served."""
+    read = []
+
+    async def call() -> None:
+        await anext(results(f"http://127.0.0.1:{free_port()}", "/fuse", {}, {}))
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *given: read.append(given))
+    with pytest.raises(httpx.ConnectError):
+        awaited(call())
+    assert not read
 
 
 def test_without_the_setting_there_are_no_tools():
