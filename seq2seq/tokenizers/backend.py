@@ -30,8 +30,8 @@ def blaming_the_vocabulary() -> Iterator[None]:
         if isinstance(error, MemoryError) or not (isinstance(error, Exception) or type(error).__name__ == PANIC):
             raise
         raise CheckpointError(
-            "The tokenizer of this checkpoint fails: its vocabulary, or its table of normalized characters, is "
-            "damaged. Get the checkpoint anew, or choose another."
+            "The tokenizer of this checkpoint fails: its vocabulary, its table of normalized characters, or one of its "
+            "settings is damaged. Get the checkpoint anew, or choose another."
         ) from None
 
 

@@ -21,6 +21,7 @@ from tokenizers import AddedToken
 
 from seq2seq.checkpoints.errors import CheckpointError, DamagedError, listed
 from seq2seq.checkpoints.hub import read_whole
+from seq2seq.tokenizers.backend import SAMPLE, blaming_the_vocabulary
 from seq2seq.tokenizers.base import Tokenizer
 from seq2seq.tokenizers.encoding import Span, Tokens
 from seq2seq.tokenizers.offsets import SPACE_MARK, ends_of, piece_spans
@@ -49,12 +50,17 @@ class SentencePieceTokenizer(Tokenizer):
     saved_settings: ClassVar[tuple[str, ...]] = (*Tokenizer.saved_settings, "sp_model_kwargs")
 
     def __init__(self, vocab_file: str | Path, sp_model_kwargs: Mapping[str, Any] | None = None, **settings: Any):
-        """`vocab_file` is a SentencePiece model, CheckpointError if not. For the settings see `Tokenizer`."""
+        """`vocab_file` is a SentencePiece model, CheckpointError if not, or if it fails at a sample of text.
+
+        For the settings see `Tokenizer`.
+        """
         self.vocab_file = str(vocab_file)
         self.sp_model_kwargs = dict(sp_model_kwargs or {})
         self.sp_model = load_sentencepiece(vocab_file, self.sp_model_kwargs)
         self._byte_pieces = _byte_pieces(self.sp_model)
         super().__init__(**settings)
+        self._tokens_of([SAMPLE], with_spans=True)
+        self._tokens_of([SAMPLE], with_spans=False)
 
     @property
     def vocab_size(self) -> int:
@@ -124,7 +130,8 @@ class SentencePieceTokenizer(Tokenizer):
             yield Stretch(text[position:], position)
 
     def _tokens_of(self, texts: list[str], with_spans: bool, enough: float = inf) -> list[Tokens]:
-        return [self._with_spans(text, enough) if with_spans else self._without_spans(text) for text in texts]
+        with blaming_the_vocabulary():
+            return [self._with_spans(text, enough) if with_spans else self._without_spans(text) for text in texts]
 
     def _without_spans(self, text: str) -> Tokens:
         ids: list[int] = []
@@ -267,7 +274,8 @@ def load_sentencepiece(
 def _fill(processor: SentencePieceProcessor, vocab_file: Path) -> None:
     try:
         processor.LoadFromSerializedProto(vocab_file.read_bytes())
-    except (OSError, RuntimeError) as error:
+        processor.id_to_piece(list(range(processor.get_piece_size())))  # fails where one is no text
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
         raise DamagedError(
             f"{vocab_file} cannot be read as a SentencePiece model ({error}). Fetch the file again, or give "
             "the path of the checkpoint's spiece.model."

@@ -26,7 +26,7 @@ from seq2seq.checkpoints.hub import read_json
 from seq2seq.config import read_config
 from seq2seq.engine import Engine, EngineSettings
 from seq2seq.tasks import GenerationSettings
-from seq2seq.tokenizers import load_tokenizer, unigram
+from seq2seq.tokenizers import BertGenerationTokenizer, load_tokenizer, unigram
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
@@ -225,8 +225,27 @@ def table_of_characters(*units: int) -> dict:
 )
 def test_a_tokenizer_that_fails_at_any_text_is_refused_when_it_is_loaded(tmp_path, table):
     assert load_tokenizer(pegasus(tmp_path))("ab").input_ids[-1] == 1
-    with pytest.raises(CheckpointError, match="table of normalized characters, is damaged"):
+    with pytest.raises(CheckpointError, match="table of normalized characters, or .* is damaged"):
         load_tokenizer(pegasus(tmp_path, table))
+
+
+@pytest.mark.parametrize("piece", ["<unk>", "\u2581the", "\u2581Mr"], ids=["unknown", "common", "rare"])
+def test_a_sentencepiece_model_of_pieces_that_are_no_text_is_refused_when_it_is_loaded(tmp_path, piece):
+    path, damaged = bert_generation(tmp_path) / "spiece.model", piece.encode()
+    content = path.read_bytes()
+    assert damaged in content
+    path.write_bytes(content.replace(damaged, b"\xff" * len(damaged)))
+    with pytest.raises(CheckpointError, match="damaged|cannot be read"):
+        BertGenerationTokenizer(path)
+
+
+@pytest.mark.parametrize(
+    "sampling", [{"alpha": 1e308}, {"nbest_size": 10**6}, {"nbest_size": -1, "alpha": "x"}], ids=str
+)
+def test_a_way_to_sample_that_fails_at_any_text_is_refused_when_it_is_loaded(tmp_path, sampling):
+    folder = bert_generation(tmp_path, sp_model_kwargs={"enable_sampling": True, "nbest_size": -1} | sampling)
+    with pytest.raises(CheckpointError, match="one of its settings is damaged"):
+        BertGenerationTokenizer.from_pretrained(folder)
 
 
 def test_a_piece_of_a_book_s_length_is_refused_before_the_library_has_it(tmp_path, monkeypatch):
