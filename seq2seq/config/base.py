@@ -47,7 +47,10 @@ def open_dataclass(cls: type) -> type:
 
 @dataclass(kw_only=True)
 class PretrainedConfig:
-    """What every configuration shares: the role a stack plays, what a call returns, and the file it lives in."""
+    """What every configuration shares: the role a stack plays, what a call returns, and the file it lives in.
+
+    Checks that numbers are numbers.
+    """
 
     model_type: ClassVar[str] = ""
     also_reads: ClassVar[frozenset[str]] = frozenset()  # types whose checkpoints this family can start from
@@ -65,6 +68,16 @@ class PretrainedConfig:
     decoder_start_token_id: int | None = None
     architectures: list[str] | None = None
     torch_dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            name, value = each.name, getattr(self, each.name)
+            least = 1 if name in SIZES else 0
+            most = MOST_LAYERS if name == "num_hidden_layers" else LARGEST
+            if each.type == "int" and (type(value) is not int or not least <= value <= most):
+                raise ValueError(f"{name} must be a whole number from {least} to {most:,}; got {value!r}.")
+            if each.type == "float" and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise ValueError(f"{name} must be a number; got {value!r}.")
 
     def to_dict(self) -> dict[str, Any]:
         """A copy as plain data, as config.json holds it."""
@@ -113,11 +126,7 @@ class StackConfig(PretrainedConfig):
     position_embedding_type = "absolute"
 
     def __post_init__(self) -> None:
-        for name in SIZES:
-            size = getattr(self, name)
-            most = MOST_LAYERS if name == "num_hidden_layers" else LARGEST
-            if type(size) is not int or not 1 <= size <= most:
-                raise ValueError(f"{name} must be a whole number from 1 to {most:,}; got {size!r}.")
+        super().__post_init__()
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(
                 f"hidden_size ({self.hidden_size}) must be a multiple of num_attention_heads "

@@ -109,6 +109,7 @@ class BigBirdPegasusConfig(PretrainedConfig):
     problem_type: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_sparsity(self)
         for heads in ("encoder_attention_heads", "decoder_attention_heads"):
             if self.d_model % getattr(self, heads):

@@ -26,6 +26,7 @@ class EncoderDecoderConfig(PretrainedConfig):
     is_encoder_decoder: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if isinstance(self.encoder, dict):
             self.encoder = config_from_dict(self.encoder)
         if isinstance(self.decoder, dict):

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from dataclasses import fields
 
 import pytest
 
@@ -9,6 +10,8 @@ from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.config import (
     BertConfig,
     BertGenerationConfig,
+    BigBirdConfig,
+    BigBirdPegasusConfig,
     EncoderDecoderConfig,
     config_from_dict,
     read_config,
@@ -99,6 +102,22 @@ def test_values_that_cannot_be(config_class, changes, message):
         config_class(**changes)
     with pytest.raises(CheckpointError, match=message):
         config_class.from_dict(changes)
+
+
+@pytest.mark.parametrize("config_class", [BertConfig, BigBirdConfig, BigBirdPegasusConfig])
+@pytest.mark.parametrize("value", ["x", True, None, [1]])
+def test_what_is_to_be_a_number_is_one(config_class, value):
+    for each in fields(config_class):
+        if each.type in ("int", "float"):
+            with pytest.raises(CheckpointError, match=f"{each.name} must be a (whole )?number"):
+                config_class.from_dict({each.name: value})
+
+
+@pytest.mark.parametrize("value", [1.5, -1, float("nan"), 10**9])
+@pytest.mark.parametrize("name", ["block_size", "num_random_blocks", "type_vocab_size"])
+def test_what_is_counted_is_counted_whole(name, value):
+    with pytest.raises(CheckpointError, match=f"{name} must be a whole number from 0 to 100,000,000; got {value}"):
+        BigBirdConfig.from_dict({name: value})
 
 
 def test_a_decoder_made_for_another_width_of_source_is_refused():
