@@ -1,4 +1,4 @@
-"""The settings that a checkpoint brings along for writing: checked once, when it is loaded.
+"""What a checkpoint brings along for writing, its settings, prompts and tokens: checked once, when it is loaded.
 
 A run would otherwise fail at them, or take all memory, and its visitor could do nothing about it.
 """
@@ -7,24 +7,50 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from seq2seq.checkpoints.errors import CheckpointError
+from seq2seq.checkpoints.errors import CheckpointError, blaming
 from seq2seq.config import CONFIG_FILE
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.models.generating import GENERATION_CONFIG_FILE, first_token
 from seq2seq.tasks.results import RANGES, GenerationSettings, InputError, Task
 from seq2seq.tasks.writing import Writer
 
+SAMPLE = "Rain fell all night."
 UNBOUNDED = {"seed", "min_new_tokens", "max_new_tokens"}  # lengths are held to the room that the model has
 
 
 def refuse_own_settings(checkpoint: str, writer: Writer, tasks: Iterable[Task]) -> None:
-    """Raises: CheckpointError that names the checkpoint, the file, the setting and its range."""
+    """Raises: CheckpointError that names the checkpoint, and the file, the setting and its range if it is one."""
+    refuse_unknown_tokens(checkpoint, writer)
     for task in tasks:
         try:
             refuse_out_of_range(writer, task)
         except InputError as error:
             file = file_of(str(error), writer, task)
             raise CheckpointError(f"{file} of {checkpoint}: {error} Correct it, or choose another.") from error
+        with blaming(checkpoint):
+            try_on_sample(writer, task)
+
+
+def refuse_unknown_tokens(checkpoint: str, writer: Writer) -> None:
+    """Raises: CheckpointError where the tokenizer has ids for which the model has no embedding.
+
+    For named special tokens that is fair: a family names some by default that not every vocabulary has.
+    """
+    known = writer.model.config.encoder.vocab_size
+    named = set(writer.tokenizer.special_tokens_map.values())
+    for token, token_id in writer.tokenizer.get_vocab().items():
+        if not 0 <= token_id < known and token not in named:
+            raise CheckpointError(
+                f"The tokenizer of {checkpoint} gives {token!r} the id {token_id:,}, and its model knows those from 0 "
+                f"to {known - 1:,}. Get the files of both from one source, or choose another."
+            )
+
+
+def try_on_sample(writer: Writer, task: Task) -> None:
+    """Has a text read as a run would, before the model comes in: fails at a prompt that no text can have."""
+    writer.quotes(task, SAMPLE, GenerationSettings())
+    for part in writer.parts(task, SAMPLE):
+        writer.source(task, part)
 
 
 def refuse_out_of_range(writer: Writer, task: Task) -> None:

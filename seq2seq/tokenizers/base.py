@@ -97,7 +97,7 @@ class Tokenizer(ABC):
         for name, token in zip(SPECIAL_TOKENS, named, strict=True):
             setattr(self, name, _content(token))
         self.additional_special_tokens = [_content(token) for token in additional_special_tokens]
-        self.model_max_length = UNLIMITED if model_max_length is None else model_max_length
+        self.model_max_length = UNLIMITED if model_max_length is None else _checked_length(model_max_length)
         self.padding_side = _checked_side("padding_side", padding_side)
         self.truncation_side = _checked_side("truncation_side", truncation_side)
         self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
@@ -400,6 +400,12 @@ def _content(token: str | AddedToken | None) -> str | None:
 
 def _as_special(token: str | AddedToken) -> AddedToken:
     return token if isinstance(token, AddedToken) else AddedToken(token, special=True, normalized=False)
+
+
+def _checked_length(length: Any) -> float:
+    if not isinstance(length, int | float):  # files hold 1e30 for none
+        raise ValueError(f"model_max_length={length!r} is not a number of tokens.")
+    return length
 
 
 def _checked_side(name: str, side: str) -> Side:

@@ -13,6 +13,7 @@ import time
 import traceback
 import zipfile
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -351,6 +352,37 @@ def test_settings_that_no_run_can_keep_are_refused_when_the_checkpoint_is_loaded
         CheckpointError, match=rf"^generation_config\.json of taught: {told}.*Correct it, or choose another"
     ):
         engine.load("fuse", "taught")
+
+
+def rewrite(path: Path, change: Callable[[dict], None]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("token_id", [10**9, 400, -5])
+def test_a_token_that_the_model_does_not_know_is_refused_when_the_checkpoint_is_loaded(taught, token_id):
+    rewrite(
+        taught / "tokenizer_config.json",
+        lambda settings: settings["added_tokens_decoder"].update({str(token_id): {"content": "rain"}}),
+    )
+    with pytest.raises(CheckpointError, match=rf"tokenizer of taught gives 'rain' the id {token_id:,}, and its model"):
+        Engine(EngineSettings(models=taught.parent, device="cpu")).load("fuse", "taught")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"prefix": 7}, {"prefix": "word " * 5000}, {"quote_beyond": "x"}], ids=lambda changes: str(changes)[:25]
+)
+def test_a_prompt_that_no_text_can_have_is_refused_when_the_checkpoint_is_loaded(taught, changes):
+    rewrite(taught / "config.json", lambda config: config["task_specific_params"]["summarize"].update(changes))
+    with pytest.raises(CheckpointError, match="taught cannot be used: one of its files holds a value that no such"):
+        Engine(EngineSettings(models=taught.parent, device="cpu")).load("fuse", "taught")
+
+
+def test_the_longest_text_of_a_tokenizer_must_be_a_number(taught):
+    rewrite(taught / "tokenizer_config.json", lambda settings: settings.update(model_max_length="abc"))
+    with pytest.raises(CheckpointError, match="model_max_length='abc' is not a number of tokens"):
+        Engine(EngineSettings(models=taught.parent, device="cpu")).load("fuse", "taught")
 
 
 def test_the_file_that_a_setting_is_from_is_named(taught):
