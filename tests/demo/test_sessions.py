@@ -189,6 +189,7 @@ def weight(queue) -> int:
 
 
 def test_whom_nobody_has_listened_to_for_long_is_forgotten_and_its_run_ends(monkeypatch):
+    usual = unread.MOST_SECONDS
     monkeypatch.setattr(unread, "MOST_SECONDS", 0.3)
     engine = StandInEngine(0.02)
     with serving(engine, PageSettings()) as (server, address):
@@ -198,6 +199,7 @@ def test_whom_nobody_has_listened_to_for_long_is_forgotten_and_its_run_ends(monk
         until(lambda: left.session not in queue.pending_messages_per_session)
         until(lambda: not server.calls.running)
         assert engine.steps < 200
+        monkeypatch.setattr(unread, "MOST_SECONDS", usual)
         late.fuse(TEXT)
         assert late.last()["text"]
         until(lambda: not any(queue.pending_event_ids_session.values()))
