@@ -106,10 +106,10 @@ def _pickled(path: Path) -> Iterator[BinaryIO]:
         records = archive.infolist()
         if any(record.compress_type != ZIP_STORED or record.compress_size != record.file_size for record in records):
             raise ValueError("its records are compressed, which torch's never are")
-        [pickled] = (each for each in records if each.filename.partition("/")[2].lower() == "data.pkl")
-        if pickled.file_size > MOST_BYTES:
-            raise ValueError("more is pickled than weights take")
-        yield BytesIO(archive.read(pickled))
+        pickled = [each for each in records if each.filename.partition("/")[2].lower() == "data.pkl"]
+        if len(pickled) != 1 or pickled[0].file_size > MOST_BYTES:
+            raise ValueError("it should have one data.pkl, no larger than weights take")
+        yield BytesIO(archive.read(pickled[0]))
 
 
 def refuse_two_directories(path: Path) -> None:

@@ -61,7 +61,7 @@ def in_a_turn(method: Method) -> Method:
 class Explains:
     """For an engine, which has `load`, `doubting` and `turns`."""
 
-    _wholes: Mapping[tuple[Pair, AttentionKind, int], AttentionRecord] = {}  # one at most
+    _wholes: Mapping[tuple[Written, AttentionKind, int], AttentionRecord] = {}  # one at most; holds no model
 
     def pair(self, written: Written) -> Pair:
         return self._pair_of(self.load(written.task, written.model), written)
@@ -146,12 +146,11 @@ class Explains:
 
         The last layer that was looked at whole is remembered: what a finished run shows first is what is taken apart.
         """
-        pair = self.pair(written)
-        asked = pair, view.kind, view.layer
+        asked = written, view.kind, view.layer
         whole = self._wholes.get(asked)
         if whole is not None:
             return regrouped(whole, view)
-        record = attention(pair, view)
+        record = attention(self.pair(written), view)
         if is_whole(view):
             self._wholes = {asked: record}
         return record
