@@ -3,7 +3,7 @@
 // a text that was pasted counts as left, and is read ahead;
 // whoever presses Run by keyboard is at Cancel then, and back at Run in the end;
 // pictures and tables have names, and what folds says whether it is open;
-// a picture that was drawn out of sight gets the width of its place when it comes on show;
+// a picture that was drawn out of sight gets the width of its place when it comes on show, and none is drawn twice;
 // what an event costs the page does not grow with the form.
 () => {
   const RIGHT_TO_LEFT = /^\P{L}*[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
@@ -86,9 +86,26 @@
     return lines.length ? [plot.layout.yaxis.title.text, ...lines.map(readOut)] : [];
   };
   const fits = (plot) => plot.querySelector(".main-svg")?.clientWidth === plot.clientWidth;
-  const watchWidth = new ResizeObserver((entries) => {
-    for (const { target } of entries) if (target.clientWidth && !fits(target)) Plotly.Plots.resize(target);
-  });
+  const watchWidth = new ResizeObserver((entries) => entries.forEach(({ target }) => Plotly.Plots.resize(target)));
+
+  // Gradio has a figure drawn three times: in the element that it is about to throw away, in the new one, and there
+  // again, whether or not it fits.
+  const settled = () => new Promise((tell) => setTimeout(tell));
+  const drawOnce = (plotly) => {
+    const { react } = plotly;
+    const { resize } = plotly.Plots;
+    plotly.react = async (plot, ...figure) => {
+      if (plot.matches(".js-plotly-plot")) await settled();
+      if (plot.isConnected) await react(plot, ...figure);
+    };
+    plotly.Plots.resize = async (plot) => {
+      await settled();
+      if (plot.clientWidth && !fits(plot)) await resize(plot);
+    };
+    Object.defineProperty(window, "Plotly", { value: plotly });
+  };
+  Object.defineProperty(window, "Plotly", { set: drawOnce, configurable: true });
+
   const describe = () => {
     for (const plot of document.querySelectorAll("[role=tabpanel] .js-plotly-plot")) {
       watchWidth.observe(plot);
