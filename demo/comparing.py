@@ -57,6 +57,11 @@ class Comparing:
                 *self.drawn(explored, look),
             )
 
+    def again(self, tab: str, explored: Explored | None, kept: Explored | None) -> tuple:
+        """As opening a tab beside the map, of what is there since: all heads, how sure it was, and `compare`."""
+        compared = self.compare(kept, explored) if tab == explorer_words.RUNS_TAB else (gr.skip(),) * 9
+        return *self.looking.again(tab, explored), *compared
+
     def facts(self, explored: Explored) -> tuple[str, ...]:
         """Those that FACTS names."""
         written = explored.written

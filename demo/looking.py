@@ -46,7 +46,7 @@ from seq2seq.trace import ATTENTION_KINDS, COMBINATIONS, AttentionKind, Attentio
 AUTOMATIC = GenerationSettings()
 MOST_CELLS = 100_000  # of a map: about a megabyte on its way to the page
 LONGEST_AHEAD = 100_000  # characters of a text that is cut into tokens for nobody yet
-UNTOUCHED = (gr.skip(),) * 16  # in place of what `Looking.open` returns
+UNTOUCHED = (gr.skip(),) * 30  # in place of what `Looking.open` returns
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,40 +282,35 @@ class Looking:
         except Exception as error:
             yield result(task, so_far, problem=explain(error)), *UNTOUCHED
 
-    def open(self, explored: Explored) -> tuple:
-        """What is taken apart; the form of its map, as the values of Look in order; the first record and its views."""
+    def open(self, explored: Explored, sure: str | dict = NO_VIEW) -> tuple:
+        """What is taken apart; the form of its map, as the values of Look in order; the first record and its views.
+
+        Then what is beside the map, which shows nothing until it is asked: all heads, how sure it was (or `sure` until
+        it is told anew), why, without heads, beams.
+        """
         look = explored.look
         layers, heads, seen = self.choices_and_record(explored, look)
         chosen = [head for head in look.heads if head < seen.record.num_heads]
         parts = gr.update(choices=explorer_words.part_choices(explored.sentences), value=look.part)
+        stretches = explorer_words.stretch_choices([each.piece for each in explored.stretches])
         return (
             explored,
             *(look.kind, layers, heads | {"value": chosen}, look.grain, parts, look.largest, look.marks, look.log),
             seen,
             *views_of(seen, look, None),
-        )
-
-    def beside(self, explored: Explored | None, tab: str) -> tuple:
-        """Of the tabs beside the map, which show nothing until they are asked: all heads, how sure it was, why, without
-        heads, beams. What is seen of how sure it was stays until it is told anew.
-        """
-        if explored is None:
-            return (gr.skip(),) * 14
-        stretches = explorer_words.stretch_choices([each.piece for each in explored.stretches])
-        return (
             *(NO_VIEW, None),
-            *(gr.skip() if tab == explorer_words.CHOICES_TAB else NO_VIEW, False),
+            *(sure, False),
             *(gr.update(choices=stretches, value=0), result("why"), NO_VIEW),
             *("cross", *self.heads_of(explored, "cross"), "", ""),
             *(NO_VIEW, gr.update(open=False)),
         )
 
-    def see(self, explored: Explored | None, *form) -> tuple:
-        """Another kind, layer, grain or part: the layers and heads to choose from, and the record."""
+    def see(self, explored: Explored | None, looks: int, *form) -> tuple:
+        """Another kind, layer, grain or part: the layers and heads to choose from, the record, how many there were."""
         if explored is None:
-            return gr.skip(), gr.skip(), None
+            return gr.skip(), gr.skip(), None, looks
         with in_plain_words():
-            return self.choices_and_record(explored, look_of(*form))
+            return *self.choices_and_record(explored, look_of(*form)), looks + 1
 
     def choices_and_record(self, explored: Explored, look: Look) -> tuple[dict, dict, Seen]:
         """The layers and heads of a kind, and the record; a layer that the kind lacks becomes its last."""
@@ -355,8 +350,8 @@ class Looking:
         sure = self.confidence(explored, False) if tab == explorer_words.CHOICES_TAB else unasked
         return *heads, *sure
 
-    def choose_head(self, explored: Explored | None, event: gr.EventData, *form) -> tuple:
-        """A head of the grid was clicked: its layer and itself in the form, and the record."""
+    def choose_head(self, explored: Explored | None, looks: int, event: gr.EventData, *form) -> tuple:
+        """A head of the grid was clicked: its layer and itself in the form, the record, and how many there were."""
         with in_plain_words():
             if explored is None:
                 raise InputError(explorer_words.RESULT_HINT)
@@ -364,7 +359,7 @@ class Looking:
             layer = told_number(event, "layer", explored.layers(look.kind))
             head = told_number(event, "head", self.engine.num_heads(explored.written, look.kind))
             layers, heads, seen = self.choices_and_record(explored, replace(look, layer=layer))
-            return layers, heads | {"value": [head]}, seen, gr.update(selected="map")
+            return layers, heads | {"value": [head]}, seen, looks + 1, gr.update(selected="map")
 
     def confidence(self, explored: Explored | None, is_told: bool) -> tuple:
         """How sure the model was of each token, if that is not told already; and that it is told now."""
@@ -389,7 +384,7 @@ class Looking:
                 if not generated.finished:
                     yield grown(so_far, notes=wording.running(generated), running=True), *UNTOUCHED
             other = replace(written, target_ids=generated.target_ids)
-            yield grown(so_far, notes=[explorer_words.WENT_ON]), *self.open(self.explored(other, so_far))
+            yield grown(so_far, notes=[explorer_words.WENT_ON]), *self.open(self.explored(other, so_far), gr.skip())
         except Exception as error:
             yield grown(so_far, problem=explain(error)), *UNTOUCHED
 

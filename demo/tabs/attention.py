@@ -17,6 +17,7 @@ from demo.tabs.attention_panel import AttentionPanel
 from demo.tabs.compare_panel import compare_panel, wire_compare
 from demo.tabs.events import (
     AS_SENT,
+    FOLLOWING,
     FORM_EVENT,
     MODEL_EVENT,
     NO_PROGRESS,
@@ -35,7 +36,6 @@ from seq2seq.engine.stopping import stoppable
 from seq2seq.tasks import TASKS
 
 SHOW_TAB = "() => ({ __type__: 'update', selected: 'attention' })"
-FOLLOWING = {**MODEL_EVENT, "trigger_mode": "always_last", "show_progress": "minimal"}
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,12 @@ def attention_tab(
             **AS_SENT,
         )
         wire_map(shown, ask.explored, looking)
-        wire_compare(compared, runs_tab, ask.explored, shown.form, Comparing(looking))
-        opened = [ask.result, ask.explored, *shown.form, shown.seen, *shown.drawn]
+        comparing = Comparing(looking)
+        wire_compare(compared, runs_tab, ask.explored, shown.form, comparing)
+        on_opening = [grid, grid_kind, sure, is_told]
+        beside = [*on_opening, asked.stretch, asked.progress, asked.view, muting.kind, muting.layers, muting.heads]
+        beside += [*muting.views, tree, beams_part]
+        opened = [ask.result, ask.explored, *shown.form, shown.seen, *shown.drawn, *beside]
         _wire_ask(ask, looking, opened)
         glanced = [ask.explored, shown.kind, grid_kind]
         open_tab = gr.State(words.MAP_TAB)
@@ -119,12 +123,13 @@ def attention_tab(
         choices_tab.select(
             looking.confidence, [ask.explored, is_told], [sure, is_told], show_progress_on=sure, **FOLLOWING
         )
-        on_opening = [grid, grid_kind, sure, is_told]
-        beside = [*on_opening, asked.stretch, asked.progress, asked.view, muting.kind, muting.layers, muting.heads]
-        beside += [*muting.views, tree, beams_part]
         ask.explored.change(
-            looking.beside, [ask.explored, open_tab], beside, trigger_mode="always_last", **PAGE_EVENT
-        ).then(looking.again, [open_tab, ask.explored], on_opening, show_progress_on=[grid, sure], **FOLLOWING)
+            comparing.again,
+            [open_tab, ask.explored, compared.kept],
+            [*on_opening, *compared.compared],
+            show_progress_on=[grid, sure, compared.views[0]],
+            **FOLLOWING,
+        )
         look, _ = ask.buttons
         _wire_why(ask, asked, looking, [look.click, sure.submit, *(panel.take.click for panel, _ in others)])
         gone_on = sure.submit(
@@ -150,8 +155,8 @@ def attention_tab(
         )
         grid.submit(
             looking.choose_head,
-            [ask.explored, *shown.form],
-            [shown.layer, shown.heads, shown.seen, inner],
+            [ask.explored, shown.looks, *shown.form],
+            [*shown.looked, inner],
             show_progress_on=shown.views[1],
             **UNCHECKED,
             **MODEL_EVENT,

@@ -10,7 +10,7 @@ from gradio.components import Component
 from demo import explorer_words as words
 from demo import wording
 from demo.comparing import Comparing, keep
-from demo.tabs.events import MODEL_EVENT, PAGE_EVENT, UNCHECKED
+from demo.tabs.events import FOLLOWING, PAGE_EVENT, UNCHECKED
 from demo.tabs.widgets import token_view
 
 
@@ -21,6 +21,11 @@ class ComparePanel:
     note: gr.HTML
     frame: gr.Column
     views: list[Component]  # facts, difference, and of either run its linked texts, its map and that as a table
+
+    @property
+    def compared(self) -> list[Component]:
+        """What `Comparing.compare` fills."""
+        return [self.frame, *self.views]
 
 
 def compare_panel() -> ComparePanel:
@@ -50,16 +55,12 @@ def _run(head: str) -> tuple[gr.HTML, gr.Plot, gr.HTML]:
 def wire_compare(
     panel: ComparePanel, tab: gr.Tab, explored: gr.State, form: list[Component], comparing: Comparing
 ) -> None:
-    """Drawn when the tab is opened and whenever there is another run, for which the form may not be filled in yet."""
     panel.button.click(keep, explored, [panel.kept, panel.note, panel.frame], **PAGE_EVENT)
-    for drawn, inputs in ((tab.select, form), (explored.change, [])):
-        drawn(
-            comparing.compare,
-            [panel.kept, explored, *inputs],
-            [panel.frame, *panel.views],
-            trigger_mode="always_last",
-            show_progress="minimal",
-            show_progress_on=panel.views[0],
-            **UNCHECKED,
-            **MODEL_EVENT,
-        )
+    tab.select(
+        comparing.compare,
+        [panel.kept, explored, *form],
+        panel.compared,
+        show_progress_on=panel.views[0],
+        **UNCHECKED,
+        **FOLLOWING,
+    )

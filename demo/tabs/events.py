@@ -22,6 +22,7 @@ PATTERN_QUEUE = "pattern"  # the largest patterns take half a gigabyte: one at a
 FORM_QUEUE = "form"
 FOLLOWED = (MODEL_QUEUE, PATTERN_QUEUE)  # whose events are limited, logged and counted
 MODEL_EVENT = {"concurrency_id": MODEL_QUEUE, "api_visibility": "private"}
+FOLLOWING = {**MODEL_EVENT, "trigger_mode": "always_last", "show_progress": "minimal"}
 RUN_EVENT = {**MODEL_EVENT, "show_progress": "full"}  # says how long the queue is
 FILES = "files"
 FILE_EVENT = {

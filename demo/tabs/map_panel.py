@@ -28,6 +28,7 @@ class MapPanel:
     part: gr.Dropdown
     drawing: list[Component]  # together, marks, scale: choices that need no model
     seen: gr.State  # Seen
+    looks: gr.State  # how often another record was looked for: its change draws
     views: list[Component]  # note, token view, heat map, table
     exports: dict[words.Format, gr.Button]
     download: gr.HTML
@@ -38,6 +39,11 @@ class MapPanel:
     def form(self) -> list[Component]:
         """The fields of a Look, in order."""
         return [self.kind, self.layer, self.heads, self.grain, self.part, *self.drawing]
+
+    @property
+    def looked(self) -> list[Component]:
+        """What `Looking.see` fills."""
+        return [self.layer, self.heads, self.seen, self.looks]
 
     @property
     def drawn(self) -> list[Component]:
@@ -74,7 +80,8 @@ def map_panel() -> MapPanel:
         ask_link = gr.Button(words.LINK_LABEL, size="sm")
     link = (ask_link, link_view())
     views = [note, tokens, picture, table]
-    return MapPanel(kind, layer, heads, grain, part, drawing, gr.State(), views, exports, saved, link, gr.State())
+    seen, looks, now = gr.State(), gr.State(0), gr.State()
+    return MapPanel(kind, layer, heads, grain, part, drawing, seen, looks, views, exports, saved, link, now)
 
 
 def wire_map(shown: MapPanel, explored: gr.State, looking: Looking) -> None:
@@ -86,8 +93,8 @@ def wire_map(shown: MapPanel, explored: gr.State, looking: Looking) -> None:
     gr.on(
         [shown.kind.input, shown.layer.select, shown.grain.input, shown.part.select],
         looking.see,
-        [explored, *shown.form],
-        [shown.layer, shown.heads, shown.seen],
+        [explored, shown.looks, *shown.form],
+        shown.looked,
         trigger_mode="always_last",
         show_progress="minimal",
         show_progress_on=shown.views[1],
@@ -95,7 +102,7 @@ def wire_map(shown: MapPanel, explored: gr.State, looking: Looking) -> None:
         **MODEL_EVENT,
     )
     gr.on(
-        [shown.seen.change, shown.heads.change, *(each.input for each in shown.drawing)],
+        [shown.looks.change, shown.heads.change, *(each.input for each in shown.drawing)],
         draw,
         [shown.seen, shown.now, shown.heads, *shown.drawing],
         shown.drawn,

@@ -134,8 +134,8 @@ def test_how_sure_it_was_is_computed_where_it_is_looked_at(looking, explored):
     assert looking.confidence(explored, True) == (gr.skip(), gr.skip())
     assert looking.again(CHOICES_TAB, explored) == (gr.skip(), gr.skip(), *told)
     assert looking.again(MAP_TAB, explored) == (gr.skip(),) * 4
-    assert looking.beside(explored, MAP_TAB)[2:4] == (NO_VIEW, False)
-    assert looking.beside(explored, CHOICES_TAB)[2:4] == (gr.skip(), False)
+    assert looking.open(explored)[18:20] == (NO_VIEW, False)
+    assert looking.open(explored, told[0])[18:20] == (told[0], False)  # until it is told anew
 
 
 def test_why_comes_method_by_method(looking, explored):
@@ -156,16 +156,16 @@ ODD = ("a text", "two\nlines", 1.5, True, None, [1], {}, -1, 10**9)
 def test_a_head_that_there_is_not_is_refused_and_never_shown(looking, explored, odd):
     for event in (SimpleNamespace(layer=odd, head=0), SimpleNamespace(layer=0, head=odd), SimpleNamespace()):
         with pytest.raises(gr.Error, match=NO_SUCH_PLACE):
-            looking.choose_head(explored, event, *vars(Look()).values())
+            looking.choose_head(explored, 0, event, *vars(Look()).values())
     with pytest.raises(gr.Error, match=RESULT_HINT):
-        looking.choose_head(None, SimpleNamespace(layer=0, head=0), *vars(Look()).values())
+        looking.choose_head(None, 0, SimpleNamespace(layer=0, head=0), *vars(Look()).values())
 
 
 @pytest.mark.parametrize("odd", ["a text", 1.5, {}, [[1]], -2])
 @pytest.mark.parametrize("field", vars(Look()))
 def test_a_form_that_no_page_sends_is_told_in_plain_words(looking, explored, field, odd):
     sent, seen = vars(Look()) | {field: odd}, looking.seen(explored, Look())
-    asked = [lambda: looking.see(explored, *sent.values()), lambda: looking.link(explored, *sent.values())]
+    asked = [lambda: looking.see(explored, 0, *sent.values()), lambda: looking.link(explored, *sent.values())]
     if field in ("heads", "largest", "marks", "log"):
         asked.append(lambda: draw(seen, None, *(sent[each] for each in ("heads", "largest", "marks", "log"))))
     if field in ("heads", "largest", "marks"):
