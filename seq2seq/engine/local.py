@@ -30,6 +30,8 @@ from seq2seq.engine.processes import turn_of_process
 from seq2seq.engine.published import PUBLISHED, Published
 from seq2seq.engine.settings import EngineSettings, SettingError
 from seq2seq.engine.shelf import Shelf, room_there_is
+from seq2seq.explain.attention import decode
+from seq2seq.explain.pair import pair_of
 from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.tasks import (
     SKILLS,
@@ -43,6 +45,7 @@ from seq2seq.tasks import (
     Task,
     TokenCount,
     Writer,
+    Written,
     write,
     write_batch,
 )
@@ -273,9 +276,9 @@ class Engine(Explains):
         """Has a text read before anyone looks back at it, if its model is in memory and does nothing for anyone."""
         if self.card(task, model).name in self.loaded and self.turns.are_free:
             writer = self.load(task, model)
-            source = writer.source(task, text)
+            pair = pair_of(writer, Written(task, text, (writer.start_id(task),)))
             with self.turns:
-                writer.read(source)
+                decode(pair)
 
     def run(
         self, task: Task, text: str, model: str | None = None, settings: GenerationSettings | None = None

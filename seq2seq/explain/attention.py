@@ -85,9 +85,12 @@ def read(pair: Pair, kind: AttentionKind) -> None:
         decode(pair)
 
 
+@torch.no_grad()
 def decode(pair: Pair) -> Tensor:
-    """1 T V: the logits of each target token, from the source as it was encoded once."""
-    return pair.model(encoder_outputs=pair.encoded, decoder_input_ids=pair.decoder_input_ids, use_cache=False).logits
+    """1 T V: the logits of each target token, from the source as it was read once."""
+    cache = pair.writer.cache(pair.source)
+    inputs = {"decoder_input_ids": pair.decoder_input_ids, "past_key_values": cache, "use_cache": True}
+    return pair.model(encoder_outputs=pair.encoded, **inputs).logits
 
 
 def of_layer(pair: Pair, view: View, columns: Axis) -> Tensor:

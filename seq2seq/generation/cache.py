@@ -150,6 +150,12 @@ class KeyValueCache(Sequence):
                 layer.cross_attention.set(*entry[2:])
         return cache
 
+    def of_the_same_source(self) -> KeyValueCache:
+        """For another output: empty, but for the keys and values across, which both have once either made them."""
+        other = KeyValueCache(0)
+        other.layers = tuple(LayerCache(cross_attention=layer.cross_attention) for layer in self.layers)
+        return other
+
     @property
     def length(self) -> int:
         """Tokens that every layer has seen: during a forward pass, those before it."""

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from seq2seq.attention.tape import unwatched
+from seq2seq.generation.cache import KeyValueCache
 from seq2seq.generation.finite import refuse_nonfinite
 from seq2seq.generation.generate import NextToken
 from seq2seq.generation.sampling import LogitsProcessor
@@ -41,6 +42,7 @@ from seq2seq.tokenizers import Tokenizer
 
 IN_SECTIONS: frozenset[Task] = frozenset({"summarize"})
 SOURCES_KEPT = 8  # encoded; of 4,096 tokens at width 384, 6 MB each in float32
+MOST_KEPT_ACROSS = 2**27  # bytes; 6 layers have 75 MB of keys and values of such a source
 ONE_OUTPUT = {"num_return_sequences": 1, "output_scores": False, "return_dict_in_generate": False}
 QUOTED: frozenset[Task] = frozenset({"summarize"})  # tasks whose output may be sentences of the source
 
@@ -72,6 +74,18 @@ class Writer:
     @cached_property
     def _encoded(self) -> Callable[[tuple[int, ...]], ModelOutput]:
         return lru_cache(SOURCES_KEPT)(partial(encode, self.model))
+
+    def cache(self, source: Source) -> KeyValueCache:
+        """To read an output with. What layers look at across is remembered of the last source, if it is small."""
+        decoder, _ = self.model.decoder_and_logits()
+        num_numbers = 2 * len(decoder.layers) * len(source.input_ids) * decoder.config.hidden_size
+        if num_numbers * self.model.dtype.itemsize > MOST_KEPT_ACROSS:
+            return KeyValueCache(len(decoder.layers))
+        return self._across(source.input_ids, len(decoder.layers)).of_the_same_source()
+
+    @cached_property
+    def _across(self) -> Callable[[tuple[int, ...], int], KeyValueCache]:
+        return lru_cache(1)(lambda _, num_layers: KeyValueCache(num_layers))
 
     def num_tokens(self, task: Task, text: str) -> int:
         """Of the whole text, the prompt included, whether or not it fits."""

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from seq2seq.attention.tape import recording
-from seq2seq.explain.attention import SummedUp, View, attention, fitting, is_whole, regrouped
+from seq2seq.explain.attention import SummedUp, View, attention, decode, fitting, is_whole, regrouped
 from seq2seq.explain.grain import Axis, sentences
 from seq2seq.explain.pair import pair_of
 from seq2seq.generation.generate import generate_steps
 from seq2seq.models import BigBirdConfig, BigBirdModel
-from seq2seq.tasks import GenerationSettings, Written
+from seq2seq.tasks import GenerationSettings, Written, writing
 from seq2seq.trace import by_words
 from tests.seq2seq.explain.conftest import TEXT, finished, pair
 
@@ -50,6 +50,36 @@ def test_attention_equals_what_generating_step_by_step_saw(writer):
         for _ in generate_steps(next_token, start_ids, config):
             rows.append(tape.weights["cross", 1][0, :, -1].numpy())
     assert np.allclose(record.weights, np.stack(rows, axis=1), atol=1e-4)
+
+
+def plainly_decoded(pair):
+    with torch.no_grad():
+        return pair.model(pair.input_ids, decoder_input_ids=pair.decoder_input_ids, use_cache=False).logits
+
+
+@pytest.mark.parametrize("most", [0, 2**27])
+def test_outputs_of_one_source_and_of_another_are_read_as_if_alone(writer, summarizing, monkeypatch, most):
+    monkeypatch.setattr(writing, "MOST_KEPT_ACROSS", most)
+    for writes, task in ((writer, "fuse"), (summarizing, "summarize")):
+        for text, target_ids in (
+            (TEXT, (5, 6, 7)),
+            (TEXT, (8,)),
+            ("Rain.", (5, 6, 7)),
+            (TEXT, (5, 6, 7)),
+            (TEXT, (9, 4)),
+        ):
+            pair = pair_of(writes, Written(task, text, target_ids))
+            torch.testing.assert_close(decode(pair), plainly_decoded(pair))
+
+
+def test_what_is_looked_at_across_is_made_once_for_all_outputs(writer):
+    made = []
+    key = writer.model.decoder_and_logits()[0].layers[0].cross_attention.key
+    watch = key.register_forward_hook(lambda *_: made.append(1))
+    for target_ids in ((5, 6, 7), (8, 9)):
+        looked(writer, "fuse", "Rain fell on the harbour of Holm.", target_ids, "cross", 2)
+    watch.remove()
+    assert len(made) == 1
 
 
 def test_attention_by_words_keeps_rows_that_sum_to_one(writer):
