@@ -1,17 +1,21 @@
 """Files that take a minute or more begin first, so that no process is left with one when the others are done.
 
-The processes of a test run use models at the same time, as some tests stop in the middle of a step.
+The processes of a test run use models at the same time, as some tests stop in the middle of a step. They read the
+certificates once, not for every request: no server here has any, and to read them takes longer than most answers.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import ssl
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
 os.environ["GLOSS_SIDE_BY_SIDE"] = "true"
+ssl.create_default_context = cache(ssl.create_default_context)
 
 FIRST = ("test_space", "test_random_inputs", "test_ray", "browser", "test_full_size")
 

@@ -293,7 +293,8 @@ def test_a_call_reads_no_certificates(monkeypatch):
     async def call() -> None:
         await anext(results(f"http://127.0.0.1:{free_port()}", "/fuse", {}, {}))
 
-    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *given: read.append(given))
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *given, **named: read.append(given))
+    monkeypatch.setattr(ssl, "create_default_context", lambda *given, **named: read.append(given))
     with pytest.raises(httpx.ConnectError):
         awaited(call())
     assert not read
