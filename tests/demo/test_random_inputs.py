@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
-import httpx
 import pytest
 from gradio.block_function import BlockFunction
 from gradio.components import Component
@@ -61,29 +61,37 @@ class Stranger(Visitor):
 
     def __init__(self, server, address: str):
         super().__init__(server, address)
-        self.http = httpx.Client(base_url=f"{address}/gradio_api", timeout=PATIENCE)
+        self.http = HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE)
         self.num_inputs = 0
         self.is_waiting = False  # for what it has asked for
 
-    def post(self, path: str, asked: Any) -> httpx.Response:
+    def send(self, method: str, path: str, body: bytes | None = None) -> HTTPResponse:
+        self.http.request(method, f"/gradio_api{path}", body, {"Content-Type": "application/json"})
+        return self.http.getresponse()
+
+    def post(self, path: str, asked: Any) -> Any:
+        """What it answers; None if it refuses."""
         self.num_inputs += 1
-        body = json.dumps(asked).encode()  # NaN and half characters too
-        answer = self.http.post(path, content=body, headers={"Content-Type": "application/json"})
-        assert answer.status_code < 500 or is_busy(answer), (answer.status_code, answer.text)
-        refuse_insights(answer.text)
-        return answer
+        answer = self.send("POST", path, json.dumps(asked).encode())  # NaN and half characters too
+        told = answer.read().decode()
+        assert answer.status < 500 or is_busy(answer.status, told), (answer.status, told)
+        refuse_insights(told)
+        return json.loads(told) if answer.status < 300 else None
 
     def ask_event(self, event: BlockFunction, data: Any, about: Any = None) -> None:
         asked = {"fn_index": event._id, "session_hash": self.session, "data": data, "event_data": about}
         answer = self.post("/queue/join" if event.queue else "/run/predict", asked)
-        self.is_waiting |= event.queue and answer.is_success
+        self.is_waiting |= event.queue and answer is not None
 
     def ask_endpoint(self, event: BlockFunction, data: Any) -> None:
         answer = self.post(f"/call/{event.api_name}", {"data": data})
-        if answer.is_success:
-            told = self.http.get(f"/call/{event.api_name}/{answer.json()['event_id']}").text
+        if answer is not None:
+            told = self.told(event.api_name, answer)
             refuse_insights(told)
             assert 'data: {"error": null' not in told, "an error without a word"
+
+    def told(self, endpoint: str, asked: dict) -> str:
+        return self.send("GET", f"/call/{endpoint}/{asked['event_id']}").read().decode()
 
     def listen(self) -> None:
         """To all that was queued, if anything was."""
@@ -91,20 +99,19 @@ class Stranger(Visitor):
             return
         self.is_waiting = False
         began = time.monotonic()
-        with self.http.stream("GET", "/queue/data", params={"session_hash": self.session}) as answer:
-            for told in answer.iter_lines():
-                refuse_insights(told)
-                assert '"error":null' not in told, "an error without a word"
-                assert time.monotonic() - began < SECONDS_TO_HEAR, "no end is told"
+        for line in self.send("GET", f"/queue/data?session_hash={self.session}"):
+            told = line.decode()
+            refuse_insights(told)
+            assert '"error":null' not in told, "an error without a word"
+            assert time.monotonic() - began < SECONDS_TO_HEAR, "no end is told"
 
     def asks_as_ever(self) -> None:
         usual = [TEXT, *[None] * 13]
-        [event_id] = self.post("/call/fuse", {"data": usual}).json().values()
-        assert json.dumps([OUTPUT]) in self.http.get(f"/call/fuse/{event_id}").text
+        assert json.dumps([OUTPUT]) in self.told("fuse", self.post("/call/fuse", {"data": usual}))
 
 
-def is_busy(answer: httpx.Response) -> bool:
-    return answer.status_code == 503 and answer.json() == {"detail": limit_words.BUSY}
+def is_busy(status: int, told: str) -> bool:
+    return status == 503 and json.loads(told) == {"detail": limit_words.BUSY}
 
 
 def refuse_insights(told: str) -> None:
