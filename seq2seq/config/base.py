@@ -25,7 +25,7 @@ SIZES = (
     "max_position_embeddings",
 )  # fmt: skip
 LARGEST = 10**8
-MOST_LAYERS = 1_000  # of a stack: each is built before the weights tell how many there are
+MOST_LAYERS = 100  # of a stack: each is built before the weights tell how many there are
 PositionEmbeddingType = Literal["absolute", "relative_key", "relative_key_query"]
 
 
