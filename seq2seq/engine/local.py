@@ -53,7 +53,7 @@ from seq2seq.tasks.alike import MOST_ROWS
 from seq2seq.tasks.answer import answer, answer_many
 from seq2seq.tasks.cost import Machine, machine, measure
 from seq2seq.tasks.mass import LayersRead, read_mass
-from seq2seq.tasks.own_settings import refuse_own_settings
+from seq2seq.tasks.own_settings import refuse_own_settings, refuse_unknown_tokens
 from seq2seq.tasks.parameters import decoder_of, encoder_of, task_parameters, writing_parameters
 from seq2seq.tasks.pattern import PatternSettings
 from seq2seq.tasks.source import clean, read_source
@@ -228,6 +228,7 @@ class Engine(Explains):
         self._fetched.add(name)
         return worker
 
+            refuse_unknown_tokens(name, worker)
     @contextmanager
     def doubting(self, task: Skill, model: str | None = None) -> Iterator[None]:
         """For work of a model: where its numbers are not finite, its files are checked when it is loaded next.

@@ -1,4 +1,4 @@
-"""What a checkpoint brings along for writing, its settings, prompts and tokens: checked once, when it is loaded.
+"""What a checkpoint brings along, its tokens, settings and prompts: checked once, when it is loaded.
 
 A run would otherwise fail at them, or take all memory, and its visitor could do nothing about it.
 """
@@ -11,6 +11,8 @@ from seq2seq.checkpoints.errors import CheckpointError, blaming
 from seq2seq.config import CONFIG_FILE
 from seq2seq.generation.settings import GenerationConfig
 from seq2seq.models.generating import GENERATION_CONFIG_FILE, first_token
+from seq2seq.tasks.answer import Reader
+from seq2seq.tasks.parameters import encoder_of
 from seq2seq.tasks.results import RANGES, GenerationSettings, InputError, Task
 from seq2seq.tasks.writing import Writer
 
@@ -20,7 +22,6 @@ UNBOUNDED = {"seed", "min_new_tokens", "max_new_tokens"}  # lengths are held to 
 
 def refuse_own_settings(checkpoint: str, writer: Writer, tasks: Iterable[Task]) -> None:
     """Raises: CheckpointError that names the checkpoint, and the file, the setting and its range if it is one."""
-    refuse_unknown_tokens(checkpoint, writer)
     for task in tasks:
         try:
             refuse_out_of_range(writer, task)
@@ -31,14 +32,14 @@ def refuse_own_settings(checkpoint: str, writer: Writer, tasks: Iterable[Task]) 
             try_on_sample(writer, task)
 
 
-def refuse_unknown_tokens(checkpoint: str, writer: Writer) -> None:
+def refuse_unknown_tokens(checkpoint: str, worker: Writer | Reader) -> None:
     """Raises: CheckpointError where the tokenizer has ids for which the model has no embedding.
 
     For named special tokens that is fair: a family names some by default that not every vocabulary has.
     """
-    known = writer.model.config.encoder.vocab_size
-    named = set(writer.tokenizer.special_tokens_map.values())
-    for token, token_id in writer.tokenizer.get_vocab().items():
+    known = encoder_of(worker.model.config).vocab_size
+    named = set(worker.tokenizer.special_tokens_map.values())
+    for token, token_id in worker.tokenizer.get_vocab().items():
         if not 0 <= token_id < known and token not in named:
             raise CheckpointError(
                 f"The tokenizer of {checkpoint} gives {token!r} the id {token_id:,}, and its model knows those from 0 "

@@ -101,7 +101,7 @@ def test_a_packed_bin_is_not_unpacked(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"num_hidden_layers": 10**9}, {"hidden_size": 2**40}, {"vocab_size": 10**15}, {"num_hidden_layers": -1},
+        {"num_hidden_layers": 101}, {"hidden_size": 2**40}, {"vocab_size": 10**15}, {"num_hidden_layers": -1},
         {"num_attention_heads": 0}, {"hidden_size": "8"}, {"intermediate_size": None}, {"vocab_size": 1e300},
         {"max_position_embeddings": 10**15}, {"num_attention_heads": [2]},
         {"hidden_act": "__import__('os').system('id')"},
@@ -368,6 +368,13 @@ def test_a_token_that_the_model_does_not_know_is_refused_when_the_checkpoint_is_
     )
     with pytest.raises(CheckpointError, match=rf"tokenizer of taught gives 'rain' the id {token_id:,}, and its model"):
         Engine(EngineSettings(models=taught.parent, device="cpu")).load("fuse", "taught")
+
+
+def test_a_reader_too_is_refused_whose_tokenizer_has_tokens_that_it_does_not_know(models, tmp_path):
+    shutil.copytree(models / "asked", tmp_path / "asked")
+    rewrite(tmp_path / "asked" / "tokenizer.json", lambda content: content["model"]["vocab"].update(rain=400))
+    with pytest.raises(CheckpointError, match="tokenizer of asked gives 'rain' the id 400, and its model knows those"):
+        Engine(EngineSettings(models=tmp_path, device="cpu")).load("answer", "asked")
 
 
 @pytest.mark.parametrize(
