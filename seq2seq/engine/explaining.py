@@ -78,9 +78,9 @@ class Explains:
         self._wholes = {}
 
     @cached_property
-    def _saliency_of(self) -> Callable[[Pair], Attribution]:
-        """Of a whole output; remembered, as it takes many times as long as all heads of a kind."""
-        return lru_cache(PAIRS_KEPT)(lambda pair: saliency(pair, 0, len(pair.target_ids)))
+    def _saliency_of(self) -> Callable[[Written], Attribution]:
+        """Of a whole output; remembered, as it takes many times as long as all heads of a kind. Holds no model."""
+        return lru_cache(PAIRS_KEPT)(lambda written: saliency(self.pair(written), 0, len(written.target_ids)))
 
     def force(self, task: Task, text: str, target_text: str, model: str | None = None) -> Written:
         """As if `target_text` had been written for `text`."""
@@ -102,8 +102,7 @@ class Explains:
     @in_a_turn
     def heads(self, written: Written, kind: AttentionKind) -> HeadsRecord:
         """Every head of every layer at a glance, those that look at the text compared with gradients."""
-        pair = self.pair(written)
-        return heads(pair, kind, None if kind == "decoder" else self._saliency_of(pair))
+        return heads(self.pair(written), kind, None if kind == "decoder" else self._saliency_of(written))
 
     def stretches(self, written: Written) -> tuple[Stretch, ...]:
         """Parts of the output that `why` may be asked about."""

@@ -267,8 +267,8 @@ class Engine(Explains):
             if not self.must_be_fetched(skill):
                 try:
                     self.load(skill)
-                except CheckpointError as error:
-                    log.error("%s cannot be loaded: %s", name, error)
+                except Exception as error:
+                    log.error("%s cannot be loaded: %s", name, str(error) or repr(error))
 
     def count_tokens(self, task: Skill, text: str, model: str | None = None) -> TokenCount:
         return self.load(task, model).count(task, text)

@@ -1,11 +1,13 @@
 """Which models the engine offers, and what it says when one cannot be had."""
 
+import gc
 import json
 import os
 import platform
 import re
 import shutil
 from pathlib import Path
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from seq2seq.engine import Engine, EngineSettings, View, explaining
 from seq2seq.engine.local import choose_device, choose_dtype, read_card
 from seq2seq.engine.memory import SPARING, have_libraries_keep_little, keep_freed_memory
 from seq2seq.explain.attention import attention
+from seq2seq.explain.saliency import saliency
 from seq2seq.tasks import SKILLS, TASKS, GenerationSettings, InputError, writing
 from seq2seq.tasks.writing import encode
 
@@ -238,6 +241,39 @@ def test_a_default_that_cannot_be_loaded_is_told_once_and_the_others_are_loaded(
     [told] = caplog.records
     assert told.getMessage().startswith(f"{broken} cannot be loaded: ")
     assert told.exc_info is None
+
+
+@pytest.mark.parametrize(("error", "told"), [(OSError("no such device"), "no such device"), (KeyError(), "KeyError()")])
+def test_whatever_a_default_fails_with_the_others_are_loaded(models, monkeypatch, caplog, error, told):
+    engine = Engine(EngineSettings(models=models))
+    broken = engine.card("fuse").name
+    read = engine._read
+
+    def failing(name):
+        if name == broken:
+            raise error
+        return read(name)
+
+    monkeypatch.setattr(engine, "_read", failing)
+    engine.load_defaults()
+    assert engine.loaded.keys() == {engine.card(skill).name for skill in SKILLS} - {broken} != set()
+    assert [record.getMessage() for record in caplog.records] == [f"{broken} cannot be loaded: {told}"]
+
+
+def test_what_is_remembered_of_a_model_does_not_keep_it_in_memory(models, monkeypatch):
+    engine = Engine(EngineSettings(models=models))
+    written = engine.force("fuse", "Rain fell. Rivers rose.", "Rain fell.", "taught")
+    model = ref(engine.load("fuse", "taught").model)
+
+    def given_up_meanwhile(*args):
+        found = saliency(*args)
+        engine._shelf.drop("taught")
+        return found
+
+    monkeypatch.setattr(explaining, "saliency", given_up_meanwhile)
+    engine.heads(written, "cross")
+    gc.collect()
+    assert model() is None
 
 
 def test_a_layer_that_was_looked_at_whole_is_not_looked_at_again(models, monkeypatch):
