@@ -31,6 +31,7 @@ class Hub:
     lost: set[str] = field(default_factory=set)  # files that are listed and cannot be sent
     failing: dict[str, int] = field(default_factory=dict)  # files, with the status that they are answered with
     cut: dict[str, int] = field(default_factory=dict)  # after how many of a file's bytes the line breaks, once begun
+    hanging: set[str] = field(default_factory=set)  # repositories of which nothing is ever told
     tags: dict[str, str] = field(default_factory=dict)  # other ETags than the files' own
     num_requests: int = 0
     sent: list[tuple[str, str, str]] = field(default_factory=list)  # repository, revision and file, also if cut
@@ -60,7 +61,9 @@ class Handler(BaseHTTPRequestHandler):
         repository, revision, filename = map(unquote, RESOLVE.match(self.path).groups())
         revisions = self.hub.repositories.get(repository, {})
         known = {self.hub.commit(repository, each): each for each in revisions} | {each: each for each in revisions}
-        if repository in self.hub.refused:
+        if repository in self.hub.hanging:
+            self.rfile.read()  # until whoever asks gives up
+        elif repository in self.hub.refused:
             self.refuse(*self.hub.refused[repository])
         elif not revisions:
             self.refuse(401, "RepoNotFound")

@@ -8,6 +8,7 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from seq2seq.checkpoints.errors import CheckpointError
 from seq2seq.checkpoints.progress import Fetched, counting
 
 SECONDS_BETWEEN = 0.5  # two snapshots
@@ -40,8 +41,13 @@ class Load(Generic[Loaded]):
         except BaseException as error:  # told to whoever waits
             self._loaded.set_exception(error)
 
-    def result(self) -> Loaded:
-        """Waits for it. Raises: what went wrong."""
+    def result(self, seconds: float | None = None) -> Loaded:
+        """Waits for it. Raises: what went wrong; CheckpointError where that takes longer than so many seconds."""
+        if not wait([self._loaded], seconds).done:
+            raise CheckpointError(
+                "It was not there in time. Start Gloss again when its Hub answers, or with HF_HUB_OFFLINE=1 if it was "
+                "fetched before."
+            )
         return self._loaded.result()
 
     def snapshots(self) -> Iterator[Loading]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -64,6 +65,7 @@ from seq2seq.trace import Answer, BlockMass, Timing
 log = logging.getLogger(__name__)
 
 Snapshot = TypeVar("Snapshot")
+SECONDS_TO_ANSWER = 10  # for a Hub at the start; one that hangs would be asked for minutes
 
 
 @dataclass(frozen=True)
@@ -133,19 +135,22 @@ class Engine(Explains):
         self.turns = Turns(alone)  # of whoever computes
 
     def _offer_all(self) -> None:
-        """One that is broken or cannot be had is left out, and logged."""
+        """One that is broken or cannot be had in time is left out, and logged."""
         folders = [path.parent for path in sorted(self.settings.models.glob("*/config.json"))]
         paths = {folder.name: str(folder) for folder in folders}
         paths |= {name: name for name in (*self.settings.published, *self.settings.extra_models)}
-        for name, path in paths.items():
+        cards = {name: Load(partial(read_card, name, path), 0) for name, path in paths.items()}
+        until = time.monotonic() + SECONDS_TO_ANSWER
+        for name, card in cards.items():
+            seconds = None if Path(paths[name]).is_dir() else max(0.0, until - time.monotonic())
             try:
-                self._offer(name, path)
+                self._offer(name, paths[name], partial(card.result, seconds))
             except CheckpointError as error:
                 log.error("%s is left out: %s", name, error)
 
-    def _offer(self, name: str, path: str) -> None:
+    def _offer(self, name: str, path: str, read: Callable[[], ModelCard]) -> None:
         with blaming(name):
-            self._cards[name] = read_card(name, path)
+            self._cards[name] = read()
         self._paths[name] = path
 
     def models(self, task: Skill) -> tuple[ModelCard, ...]:
@@ -167,7 +172,7 @@ class Engine(Explains):
                 )
             return cards[0]
         if model not in self._cards:
-            self._offer(model, model)
+            self._offer(model, model, partial(read_card, model, model))
         card = self._cards[model]
         if task not in card.tasks:
             raise CheckpointError(
@@ -223,12 +228,12 @@ class Engine(Explains):
             weights = kind.model.from_pretrained(path, dtype=self.dtype, revision=revision, **told).to(self.device)
             tokenizer = load_tokenizer(path, revision=revision)
             worker = worker_of(kind, weights, tokenizer, self.turns)
+            refuse_unknown_tokens(name, worker)
             if isinstance(worker, Writer):
                 refuse_own_settings(name, worker, self._cards[name].tasks)
         self._fetched.add(name)
         return worker
 
-            refuse_unknown_tokens(name, worker)
     @contextmanager
     def doubting(self, task: Skill, model: str | None = None) -> Iterator[None]:
         """For work of a model: where its numbers are not finite, its files are checked when it is loaded next.

@@ -16,7 +16,7 @@ from sentencepiece import SentencePieceProcessor
 from torch import Tensor
 
 from seq2seq.checkpoints.errors import CheckpointError
-from seq2seq.engine import Engine, EngineSettings, Loading, loading
+from seq2seq.engine import Engine, EngineSettings, Loading, loading, local
 from seq2seq.engine.published import OFFERED, PUBLISHED
 from seq2seq.models import (
     BertConfig,
@@ -35,6 +35,7 @@ from seq2seq.tasks.source import read_source
 from seq2seq.tokenizers import BertGenerationTokenizer
 from tests.fixtures.tokenizers.samples import train_sentencepiece
 from tests.hub import Handler, Hub, connected
+from tests.waiting import within
 
 DISCOFUSE, WIKISPLIT, GIGAWORD = (
     f"google/roberta2roberta_L-24_{name}" for name in ("discofuse", "wikisplit", "gigaword")
@@ -386,6 +387,18 @@ def test_a_model_that_cannot_be_had_at_the_start_is_left_out(hub, tmp_path, capl
     assert [card.name for card in Engine(settings).encoders()] == [WIKISPLIT]
     assert "owner/gone is left out" in caplog.text
     assert "./nowhere is left out" in caplog.text
+
+
+def test_a_hub_that_hangs_does_not_hold_up_the_start(hub, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(local, "SECONDS_TO_ANSWER", 0.5)
+    hub.hanging |= {"owner/one", "owner/other"}
+    settings = EngineSettings(
+        models=tmp_path / "none", published=(WIKISPLIT,), extra_models=("owner/one", "owner/other"), device="cpu"
+    )
+    with within(constants.HF_HUB_ETAG_TIMEOUT):
+        assert [card.name for card in Engine(settings).encoders()] == [WIKISPLIT]
+    told = [record.getMessage() for record in caplog.records if record.name == local.__name__]
+    assert [line.split(" is left out: It was not there in time.")[0] for line in told] == [*settings.extra_models]
 
 
 def test_a_line_that_breaks_once_is_taken_up_where_it_broke(engine, hub, monkeypatch):
