@@ -26,7 +26,7 @@ def engine(settings: EngineSettings) -> Engine:
         from seq2seq.engine.ray_serve import join
 
         return join()
-    except (SettingError, ConnectionError) as error:
+    except (SettingError, ConnectionError, ImportError) as error:
         raise SystemExit(str(error)) from error
 
 

@@ -269,6 +269,14 @@ def test_a_device_that_is_not_there_ends_the_process_with_a_line():
     assert re.fullmatch(rf"GLOSS_DEVICE is {missing}, .*\n", errors)
 
 
+def test_a_cluster_that_nothing_is_installed_for_ends_the_process_with_a_line(tmp_path):
+    (tmp_path / "ray.py").write_text("raise ImportError")
+    process = app(GLOSS_ENGINE="ray", PYTHONPATH=str(tmp_path))
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert errors == "GLOSS_ENGINE=ray needs Ray Serve. Install it: pip install -r requirements-ray.txt\n"
+
+
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("imported", ["gradio_client", "seq2seq.engine.local"])
 def test_told_to_stop_while_it_starts_it_ends_at_once_and_quietly(told, imported):
