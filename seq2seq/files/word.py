@@ -15,6 +15,8 @@ from seq2seq.files.aside import Unreadable, enough, tell
 
 RELATIONS = "_rels/.rels"
 STRICT = b"http://purl.oclc.org/ooxml/"  # names of the same format in its strict form, which the library does not know
+ENTRY = b"PK\x01\x02"  # before each part in the list of contents, which is read as a whole
+MAX_PARTS = 10_000
 MAX_UNPACKED = 50_000_000  # bytes of a file with everything in it, which may be packed a thousandfold
 
 CELL_END = "\x1f"  # a character that XML cannot contain
@@ -39,6 +41,8 @@ PASSED_OVER = {  # what was moved away, and a text box said again for old progra
 
 def read_docx(data: bytes) -> str:
     """Paragraphs, headings and tables in their order: a blank line between paragraphs, a tab between cells."""
+    if data.count(ENTRY) > MAX_PARTS:
+        raise Unreadable("too large")
     with ZipFile(io.BytesIO(data)) as package:
         check_parts(package.infolist())
         if RELATIONS in package.namelist() and STRICT in package.read(RELATIONS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 import zlib
@@ -122,6 +123,14 @@ def test_a_reader_whose_server_is_gone_ends_by_itself():
     data = pages(1000, stream(COMMENTS))
     command = [sys.executable, "-m", "seq2seq.files.pdf", "0.5"]
     assert subprocess.run(command, cwd=aside.ROOT, input=data, capture_output=True, timeout=PATIENCE).returncode
+
+
+def test_a_word_file_of_very_many_parts_is_refused_before_they_are_listed():
+    entry = struct.pack("<4s24xH16x", b"PK\x01\x02", 5) + b"word/"
+    contents = entry * 10_001
+    end = struct.pack("<4s8xLL2x", b"PK\x05\x06", len(contents), 4)
+    with pytest.raises(InputError, match=TOO_LARGE):
+        read_document(b"PK\x03\x04" + contents + end)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")
