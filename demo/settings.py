@@ -6,9 +6,22 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 Settings = TypeVar("Settings", bound=BaseSettings)
+
+A_LIST = 'a list in JSON, such as ["own/one"]'
+ALLOWED = {  # by the kinds of error that pydantic tells
+    "bool_parsing": "true or false",
+    "float_parsing": "a number",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number from {ge:g} on",
+    "int_parsing": "a whole number",
+    "literal_error": "{expected}",
+    "string_type": A_LIST,
+    "tuple_type": A_LIST,
+}
 
 
 class PageSettings(BaseSettings):
@@ -36,15 +49,20 @@ def settings_of_host(kind: type[Settings]) -> Settings:
     try:
         return kind()
     except ValidationError as error:
-        wrong = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in error.errors()}
+        wrong = {str(each["loc"][0]): told(each) for each in error.errors()}
         raise SystemExit(refusal(wrong)) from error
     except SettingsError as error:  # names the field alone
-        wrong = {
-            name: 'No list in JSON, such as ["own/one"]' for name in kind.model_fields if f'"{name}"' in str(error)
-        }
+        wrong = {name: f"must be {A_LIST}" for name in kind.model_fields if f'"{name}"' in str(error)}
         raise SystemExit(refusal(wrong)) from error
+
+
+def told(error: ErrorDetails) -> str:
+    """What a setting must be, and what was given."""
+    allowed = ALLOWED.get(error["type"])
+    if allowed is None:
+        return error["msg"].removeprefix("Value error, ").rstrip(".")
+    return f"must be {allowed.format(**error.get('ctx', {}))}, not {error['input']!r}"
 
 
 def refusal(wrong: Mapping[str, str]) -> str:
-    lines = (f"GLOSS_{name.upper()}: {says.rstrip('.')}. Correct it, or leave it out." for name, says in wrong.items())
-    return "\n".join(lines)
+    return "\n".join(f"GLOSS_{name.upper()}: {says}. Correct it, or leave it out." for name, says in wrong.items())

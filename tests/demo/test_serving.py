@@ -240,10 +240,15 @@ def test_a_folder_for_uploads_that_cannot_be_written_ends_the_process_with_a_lin
 @pytest.mark.parametrize(
     ("kind", "name", "value", "says"),
     [
-        (PageSettings, "GLOSS_CONCURRENCY", "abc", "should be a valid integer"),
-        (EngineSettings, "GLOSS_EXTRA_MODELS", "own/one", 'No list in JSON, such as ["own/one"]'),
+        (PageSettings, "GLOSS_CONCURRENCY", "abc", "must be a whole number, not 'abc'"),
+        (PageSettings, "GLOSS_RATE_LIMIT", "0", "must be a number from 1 on, not '0'"),
+        (PageSettings, "GLOSS_TIME_LIMIT", "nan", "must be a number above 0, not 'nan'"),
+        (PageSettings, "GLOSS_MCP", "maybe", "must be true or false, not 'maybe'"),
+        (EngineSettings, "GLOSS_MEMORY", "much", "must be a number, not 'much'"),
+        (EngineSettings, "GLOSS_EXTRA_MODELS", "own/one", 'must be a list in JSON, such as ["own/one"]'),
+        (EngineSettings, "GLOSS_EXTRA_MODELS", "[1]", 'must be a list in JSON, such as ["own/one"], not 1'),
         (EngineSettings, "GLOSS_PUBLISHED", '["own/one"]', "own/one: not known here"),
-        (EngineSettings, "GLOSS_DTYPE", "int8", "'bfloat16'"),
+        (EngineSettings, "GLOSS_DTYPE", "int8", "must be 'auto', 'float32', 'bfloat16' or 'float16', not 'int8'"),
     ],
 )
 def test_a_setting_that_is_none_ends_the_process_with_a_line_that_names_it(monkeypatch, kind, name, value, says):
