@@ -24,6 +24,7 @@ from demo.serving.bodies import ASKED, UPLOADS, replayed
 from demo.serving.connections import refused
 from demo.serving.door import waits
 from demo.serving.early_cancel import EarlyCancel
+from demo.serving.tools import MESSAGES, can_be_answered
 
 OPEN = re.compile(
     r"(?:/(?:config|theme\.css|favicon\.ico|robots\.txt|manifest\.json|healthz|readyz|metrics)?"
@@ -66,6 +67,8 @@ class Gate:
     async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = await self.early_cancel.with_its_event(scope, scope.pop(ASKED))
         try:
+            if MESSAGES in scope["path"] and not can_be_answered(asked):
+                raise ValueError("an id that no answer can name")
             body = well_formed(asked)
         except ValueError:
             await refused(400, limit_words.NOT_UNDERSTOOD)(scope, receive, send)

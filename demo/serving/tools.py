@@ -26,6 +26,11 @@ OFFERED = ("PingRequest", "ListToolsRequest", "CallToolRequest")  # of the proto
 LONGEST_TOKEN = 128  # characters
 
 
+def can_be_answered(message: Any) -> bool:
+    """Whether a message to the tools that has an id has one that an answer can name. The library would keep silent."""
+    return not isinstance(message, dict) or type(message.get("id", 0)) in (int, str)
+
+
 class NotDone(Exception):
     """Why a call has no result, as the assistant is told."""
 

@@ -321,6 +321,13 @@ def test_nonsense_is_refused(address, message):
     assert "Traceback" not in answer.text
 
 
+@pytest.mark.parametrize("number", [None, 1.5, True, [1], {}])
+def test_a_call_that_no_answer_can_name_is_refused(address, number):
+    message = {"jsonrpc": "2.0", "id": number, "method": "tools/list"}
+    answer = httpx.post(f"{address}/gradio_api/mcp/", json=message, headers=KINDS)
+    assert (answer.status_code, answer.json()["detail"]) == (400, limit_words.NOT_UNDERSTOOD)
+
+
 def test_what_an_assistant_sends_that_is_no_call_is_not_logged(capfd, caplog):
     with serving(StandInEngine(0), PageSettings(mcp=True)) as (_, address):
         for params in ({"name": "fuse", "arguments": ["Xylophonist"]}, {"name": ["Xylophonist"]}):
