@@ -14,6 +14,8 @@ from inspect import signature
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
+from gradio.helpers import special_args
 from gradio_client.utils import is_file_obj_with_meta, is_http_url_like
 
 from demo.handlers import explain
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_LABEL = 200  # characters
 LONGEST_PATH = 1_000
+CHOSEN = gr.Dataset, gr.UploadButton
 
 
 class Page(gr.Blocks):
@@ -30,6 +33,7 @@ class Page(gr.Blocks):
         """Raises: gr.Error for values that no widget of the page could have sent."""
         with not_understood():
             refuse_foreign(inputs)
+            refuse_nothing_chosen(block_fn.inputs, inputs)
             if block_fn.api_visibility == "public":
                 refuse_other_than_text(block_fn.fn, inputs)
             return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
@@ -41,6 +45,7 @@ class Page(gr.Blocks):
         if block_fn.collects_event_data and iterator is None:
             with not_understood():
                 refuse_other_than_facts(event_data and event_data._data)
+                special_args(block_fn.fn, list(inputs), event_data=event_data)  # fails where one is missing
         try:
             return await super().call_function(
                 block_fn, inputs, iterator, requests, event_id, event_data, *args, **kwargs
@@ -75,6 +80,12 @@ def refuse_foreign(sent: Sequence[Any]) -> None:
             refuse_other_than_uploaded(value)
         else:
             refuse_what_is_no_value(value)
+
+
+def refuse_nothing_chosen(asked_by: Sequence[Component], sent: Sequence[Any]) -> None:
+    """An example or a file, where choosing one is what asks."""
+    if any(value is None and isinstance(each, CHOSEN) for each, value in zip(asked_by, sent, strict=False)):
+        raise TypeError("nothing is chosen")
 
 
 def refuse_other_than_uploaded(file: dict) -> None:

@@ -122,8 +122,9 @@ def test_files_that_wait_take_no_place_of_a_run():
         opened = next(event for event in server.demo.fns.values() if event.name == "open_document")
         opened.fn = lambda *_: go_on.wait(PATIENCE)
         files = [Visitor(server, address) for _ in range(MOST_FILES + 20)]
+        file = files[0].upload("a.txt", b"Ada wrote.")
         try:
-            came = [*at_once.map(lambda each: each.join("open_document", [None]), files)]
+            came = [*at_once.map(lambda each: each.join("open_document", [file]), files)]
             refused = [answer for answer in came if not answer.is_success]
             assert server.num_waiting() <= MOST_FILES
             assert refused

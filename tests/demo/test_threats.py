@@ -426,14 +426,25 @@ def test_files_are_looked_for_where_a_widget_sends_one_and_nowhere_else(visitor,
         7,
         {"value": {"__type__": "update"}},
         {"value": [MARK]},
+        {},
+        {"value": "All heads"},
         {"value": "x" * 1_000},
         {"path": f"/etc/{MARK}", "meta": {"_type": "gradio.FileData"}, "value": {}},
     ],
 )
-def test_what_no_event_tells_of_itself_is_refused(visitor, told, capfd):
+def test_what_no_event_tells_of_itself_is_refused(visitor, told, capfd, caplog):
     answer = visitor.at_once("selected_tab", [], event_data=told, trigger_id=1)
     assert (answer.status_code, answer.json()["error"]) == (422, limit_words.NOT_UNDERSTOOD)
     assert MARK not in "".join(capfd.readouterr())
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_where_nothing_is_chosen_that_is_told_in_words(visitor, caplog):
+    answer = visitor.at_once("load_example", [None])
+    assert (answer.status_code, answer.json()["error"]) == (422, limit_words.NOT_UNDERSTOOD)
+    visitor.join("open_document", [None])
+    assert refusal_of(visitor) == limit_words.NOT_UNDERSTOOD
+    assert all(record.exc_info is None for record in caplog.records)
 
 
 def test_what_an_event_tells_of_itself_is_taken(visitor):
