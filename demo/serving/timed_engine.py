@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from inspect import signature
+from itertools import accumulate
 from typing import Any
+from unicodedata import normalize
 
 from demo.calls import Call, current
 from demo.limit_words import too_long
@@ -14,6 +16,8 @@ from seq2seq.tasks import Generated, InputError
 from seq2seq.tasks.patience import waiting
 from seq2seq.tasks.results import Reading
 from seq2seq.trace import Answer, BlockMass
+
+STRETCH = 100  # characters: Python takes the square of a stretch of marks to spell it out
 
 
 class TimedEngine:
@@ -28,7 +32,7 @@ class TimedEngine:
         return partial(self._do, found) if callable(found) else found
 
     def _do(self, work: Callable, *args, **kwargs) -> Any:
-        if any(isinstance(each, str) and len(each) > self._max_characters for each in (*args, *kwargs.values())):
+        if any(isinstance(each, str) and is_longer(each, self._max_characters) for each in (*args, *kwargs.values())):
             raise InputError(too_long(self._max_characters))
         call = current.get()
         if call is None:
@@ -38,6 +42,14 @@ class TimedEngine:
         with waiting(call.check):
             done = work(*args, **kwargs)
         return in_time(done, call) if isinstance(done, Iterator) else done
+
+
+def is_longer(text: str, most: int) -> bool:
+    """As it was sent, or twice so with its characters spelled out, as tokenizers do: one may stand for eighteen."""
+    if len(text) > most:
+        return True
+    stretches = (text[start : start + STRETCH] for start in range(0, len(text), STRETCH))
+    return any(length > 2 * most for length in accumulate(len(normalize("NFKC", each)) for each in stretches))
 
 
 def asked_model(work: Callable, *args, **kwargs) -> str | None:

@@ -252,6 +252,9 @@ def test_a_text_that_is_too_long_is_refused_in_plain_words():
         visitor = Visitor(server, address)
         visitor.fuse("word " * 21)
         assert visitor.last()["problem"] == limit_words.too_long(100)
+        client.predict("\ufdfa" * 11, api_name="/fuse")
+        with pytest.raises(AppError, match="texts of up to 100 characters"):
+            client.predict("\ufdfa" * 12, api_name="/fuse")  # which is twelve times eighteen
         for path in ("call/fuse", "run/predict", "queue/join"):
             huge = httpx.post(f"{address}/gradio_api/{path}", content=b" " * 17_000_000)
             assert (huge.status_code, huge.json()["detail"]) == (413, limit_words.TOO_MUCH)
