@@ -51,7 +51,7 @@ NO_STATISTICS = {  # of Gradio's own, which are for its monitoring page: on all 
     "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9),
     "GRADIO_ANALYTICS_MAX_EVENTS": "1",
 }
-PORT = "GRADIO_SERVER_PORT"
+PORT, NAME = "GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME"
 LAST_STEP_SECONDS = 5  # that a run which has to end may need for the step under way, and its page to be told
 LEAVING_SECONDS = 1  # for both, at the keyboard
 TELLING_SECONDS = 2  # in which whoever listens is told; a page that was closed never is
@@ -125,6 +125,7 @@ class Server:
         Raises: SystemExit where the port that the host has named is taken; where tools are to be offered, and what
         that needs is not installed.
         """
+        os.environ["GRADIO_DEBUG"] = "0"  # or Gradio would not come back from launching, and half of this be left out
         os.environ["FORWARDED_ALLOW_IPS"] = self.settings.trusted_proxies  # for uvicorn, which Gradio starts
         HTTP_PROTOCOLS["auto"] = PROTOCOL  # it would else take headers without end, and bodies in chunks
         routes = [Route("/healthz", self.health), Route("/readyz", self.readiness)]
@@ -217,8 +218,10 @@ def without_a_port(named: str | None) -> Iterator[None]:
             raise
         if named is None:
             raise SystemExit(f"No port is free for the page. {error}") from error
+        name = os.environ.get(NAME)
+        where = f" at {name} ({NAME}), or that is no address of this machine" if name else ""
         raise SystemExit(
-            f"Port {named} ({PORT}) is taken. Stop what listens there, or name another port, or none."
+            f"Port {named} ({PORT}) is taken{where}. Stop what listens there, or name another port, or none."
         ) from error
 
 

@@ -22,8 +22,10 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from demo import limit_words
+from demo.page import Page
 from demo.serving.logs import log_as_json
 from demo.serving.server import Server
+from demo.serving.sessions import Sessions
 from demo.settings import PageSettings, settings_of_host
 from seq2seq.engine import Engine, EngineSettings
 from tests.demo.stand_in import OUTPUTS, StandInEngine
@@ -94,6 +96,13 @@ def test_metrics_count_requests_by_how_they_ended():
 def metrics(address: str) -> dict[str, float]:
     lines = httpx.get(f"{address}/metrics").text.splitlines()
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
+
+
+def test_a_host_that_debugs_gradio_is_served_like_any_other(monkeypatch):
+    monkeypatch.setenv("GRADIO_DEBUG", "1")
+    monkeypatch.setattr(Page, "block_thread", lambda page: pytest.fail("this would wait until the page is stopped"))
+    with serving(StandInEngine(0), PageSettings()) as (server, _):
+        assert isinstance(server.demo.app.state_holder, Sessions)
 
 
 def test_metrics_are_told_only_where_the_host_wants_it():
@@ -227,6 +236,13 @@ def test_it_ends_so_while_models_are_being_loaded_too(taken_port):
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert errors.splitlines()[-1].startswith(f"Port {taken_port} (GRADIO_SERVER_PORT) is taken.")
+
+
+def test_an_address_that_is_none_ends_the_process_with_a_line_that_names_it():
+    process = stand_in_page(GRADIO_SERVER_PORT=str(free_port()), GRADIO_SERVER_NAME="192.0.2.1")
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert "at 192.0.2.1 (GRADIO_SERVER_NAME), or that is no address of this machine" in errors.splitlines()[-1]
 
 
 def test_a_folder_for_uploads_that_cannot_be_written_ends_the_process_with_a_line(tmp_path):
