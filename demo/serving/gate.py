@@ -24,6 +24,7 @@ from demo.serving.bodies import ASKED, UPLOADS, replayed
 from demo.serving.connections import refused
 from demo.serving.door import waits
 from demo.serving.early_cancel import EarlyCancel
+from demo.serving.pages import path_of
 from demo.serving.tools import MESSAGES, can_be_answered
 
 OPEN = re.compile(
@@ -92,8 +93,7 @@ class Gate:
 
 def is_open(scope: Scope) -> bool:
     """Whether the page, a program or an assistant has any use for it. There is one page, which has no name."""
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
-    return bool(OPEN.fullmatch(path)) and not any(QueryParams(scope["query_string"]).getlist("page"))
+    return bool(OPEN.fullmatch(path_of(scope))) and not any(QueryParams(scope["query_string"]).getlist("page"))
 
 
 def has_address(scope: Scope) -> bool:

@@ -20,7 +20,7 @@ class Pages:
         self.places = Semaphore(AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not MADE.fullmatch(scope["path"]):
+        if scope["type"] != "http" or not MADE.fullmatch(path_of(scope)):
             await self.app(scope, receive, send)
             return
         place = ExitStack()
@@ -33,3 +33,8 @@ class Pages:
 
         with place:
             await self.app(scope, receive, sending)
+
+
+def path_of(scope: Scope) -> str:
+    """As the page knows it: a proxy may serve that below a path of its own, and leave it there."""
+    return scope["path"].removeprefix(scope.get("root_path", ""))

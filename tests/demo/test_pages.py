@@ -39,9 +39,12 @@ async def nothing(message=None) -> None:
     pass
 
 
-@pytest.mark.parametrize(("path", "at_once"), [("/", AT_ONCE), ("/config", AT_ONCE), ("/gradio_api/queue/data", 10)])
+@pytest.mark.parametrize(
+    ("path", "at_once"),
+    [("/", AT_ONCE), ("/config", AT_ONCE), ("/below/config", AT_ONCE), ("/gradio_api/queue/data", 10)],
+)
 def test_few_pages_are_made_at_once_and_all_in_the_end(path, at_once):
-    making, scope = Making(), {"type": "http", "path": path}
+    making, scope = Making(), {"type": "http", "path": path, "root_path": "/below"}
     pages = Pages(making)
 
     async def ask():
