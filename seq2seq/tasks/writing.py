@@ -41,7 +41,7 @@ from seq2seq.tasks.words import connectives, english
 from seq2seq.tokenizers import Tokenizer
 
 IN_SECTIONS: frozenset[Task] = frozenset({"summarize"})
-SOURCES_KEPT = 8  # encoded; of 4,096 tokens at width 384, 6 MB each in float32
+SOURCES_KEPT = 8  # cut into tokens, and encoded: of 4,096 tokens at width 384, 6 MB each in float32
 MOST_KEPT_ACROSS = 2**27  # bytes; 6 layers have 75 MB of keys and values of such a source
 ONE_OUTPUT = {"num_return_sequences": 1, "output_scores": False, "return_dict_in_generate": False}
 QUOTED: frozenset[Task] = frozenset({"summarize"})  # tasks whose output may be sentences of the source
@@ -65,7 +65,13 @@ class Writer:
         return writing_parameters(self.model.config, task)
 
     def source(self, task: Task, text: str) -> Source:
-        return read_source(clean(text), self.parameters(task), self.tokenizer, self.limit)
+        return self._source(task, clean(text))
+
+    @cached_property
+    def _source(self) -> Callable[[Task, str], Source]:
+        return lru_cache(SOURCES_KEPT)(
+            lambda task, text: read_source(text, self.parameters(task), self.tokenizer, self.limit)
+        )
 
     def read(self, source: Source) -> ModelOutput:
         """What the encoder makes of a source, unwatched; remembered, as who writes for a text may well look back."""

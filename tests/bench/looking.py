@@ -46,6 +46,7 @@ VIEWS: dict[str, tuple[AttentionKind, int | Combination, Grain]] = {
     "cross-attention, rolled out, by words": ("cross", "rollout", "words"),
 }
 WORDS_POINTED_AT = 80
+OTHER_OUTPUTS = 3  # for a text that was looked at, of which the median is told; as of layers
 PATIENCE = 120_000  # milliseconds
 SETTLED = 1_000  # milliseconds after a map for whatever else was asked for
 TYPED = 2_000  # milliseconds that a visitor takes, at the least, to write or paste what was written
@@ -178,11 +179,13 @@ def in_chromium(engine: Engine, num_tokens: int, target_tokens: int) -> InChromi
         target = panel.get_by_role("textbox", name=re.compile("^What was written"))
         first, second = (text_of(engine, num_tokens, start=len(VIEWS) + number) for number in range(2))
         looks = []
-        for start, (text, pause) in enumerate(((first, 0), (second, TYPED), (second, 0))):
+        shown = ((first, 0), (second, TYPED), *[(second, 0)] * OTHER_OUTPUTS)
+        for start, (text, pause) in enumerate(shown):
             box(panel).fill(text)
-            target.fill(text_of(engine, target_tokens, start))
+            target.fill(text_of(engine, target_tokens + start, start))
             page.wait_for_timeout(pause)
             looks.append(seconds_to_the_map(panel, button(panel, "Look")))
+        looks[2:] = [median(looks[2:])]
         layers = [seconds_to_the_map(panel, layer_choice(panel, number)) for number in (2, 3, 4)]
         found = pointing(page, panel)
         texts = [text_of(engine, num_tokens, start) for start in range(2)]
