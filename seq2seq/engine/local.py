@@ -31,8 +31,6 @@ from seq2seq.engine.processes import turn_of_process
 from seq2seq.engine.published import PUBLISHED, Published
 from seq2seq.engine.settings import EngineSettings, SettingError
 from seq2seq.engine.shelf import Shelf, room_there_is
-from seq2seq.explain.attention import decode
-from seq2seq.explain.pair import pair_of
 from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.tasks import (
     SKILLS,
@@ -46,7 +44,6 @@ from seq2seq.tasks import (
     Task,
     TokenCount,
     Writer,
-    Written,
     write,
     write_batch,
 )
@@ -282,9 +279,9 @@ class Engine(Explains):
         """Has a text read before anyone looks back at it, if its model is in memory and does nothing for anyone."""
         if self.card(task, model).name in self.loaded and self.turns.are_free:
             writer = self.load(task, model)
-            pair = pair_of(writer, Written(task, text, (writer.start_id(task),)))
+            source = writer.source(task, text)
             with self.turns:
-                decode(pair)
+                writer.read_ahead(source)
 
     def run(
         self, task: Task, text: str, model: str | None = None, settings: GenerationSettings | None = None

@@ -85,7 +85,6 @@ def read(pair: Pair, kind: AttentionKind) -> None:
         decode(pair)
 
 
-@torch.no_grad()
 def decode(pair: Pair) -> Tensor:
     """1 T V: the logits of each target token, from the source as it was read once."""
     cache = pair.writer.cache(pair.source)

@@ -26,6 +26,7 @@ from seq2seq.generation.settings import GenerationConfig
 from seq2seq.models.generating import CachedDecoding, first_token, generation_defaults
 from seq2seq.models.outputs import ModelOutput
 from seq2seq.models.source import GeneratesFromSource
+from seq2seq.models.stack import Stack
 from seq2seq.openmp import with_helpers
 from seq2seq.tasks.alike import alike
 from seq2seq.tasks.copying import Lexicon, NamesFromSource, Pieces
@@ -81,13 +82,28 @@ class Writer:
     def _encoded(self) -> Callable[[tuple[int, ...]], ModelOutput]:
         return lru_cache(SOURCES_KEPT)(partial(encode, self.model))
 
+    @torch.no_grad()
+    def read_ahead(self, source: Source) -> None:
+        """Has in memory what there is to know of a source before its output."""
+        read, cache = self.model.source_of(self.read(source)), self.cache(source)
+        if self._is_kept_across(source):
+            for block, layer in zip(self._decoder.layers, cache.layers, strict=True):
+                block.cross_attention.keys_and_values(read, layer)
+
     def cache(self, source: Source) -> KeyValueCache:
         """To read an output with. What layers look at across is remembered of the last source, if it is small."""
-        decoder, _ = self.model.decoder_and_logits()
-        num_numbers = 2 * len(decoder.layers) * len(source.input_ids) * decoder.config.hidden_size
-        if num_numbers * self.model.dtype.itemsize > MOST_KEPT_ACROSS:
-            return KeyValueCache(len(decoder.layers))
-        return self._across(source.input_ids, len(decoder.layers)).of_the_same_source()
+        num_layers = len(self._decoder.layers)
+        if self._is_kept_across(source):
+            return self._across(source.input_ids, num_layers).of_the_same_source()
+        return KeyValueCache(num_layers)
+
+    def _is_kept_across(self, source: Source) -> bool:
+        width = self._decoder.config.hidden_size * self.model.dtype.itemsize
+        return 2 * len(self._decoder.layers) * len(source.input_ids) * width <= MOST_KEPT_ACROSS
+
+    @property
+    def _decoder(self) -> Stack:
+        return self.model.decoder_and_logits()[0]
 
     @cached_property
     def _across(self) -> Callable[[tuple[int, ...], int], KeyValueCache]:
