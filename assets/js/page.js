@@ -104,7 +104,8 @@
     };
     Object.defineProperty(window, "Plotly", { value: plotly });
   };
-  Object.defineProperty(window, "Plotly", { set: drawOnce, configurable: true });
+  if (window.Plotly) drawOnce(window.Plotly);
+  else Object.defineProperty(window, "Plotly", { set: drawOnce, configurable: true });
 
   const describe = () => {
     for (const plot of document.querySelectorAll("[role=tabpanel] .js-plotly-plot")) {
