@@ -92,10 +92,9 @@ class Writer:
 
     def cache(self, source: Source) -> KeyValueCache:
         """To read an output with. What layers look at across is remembered of the last source, if it is small."""
-        num_layers = len(self._decoder.layers)
         if self._is_kept_across(source):
-            return self._across(source.input_ids, num_layers).of_the_same_source()
-        return KeyValueCache(num_layers)
+            return self._across(source.input_ids).of_the_same_source()
+        return KeyValueCache(len(self._decoder.layers))
 
     def _is_kept_across(self, source: Source) -> bool:
         width = self._decoder.config.hidden_size * self.model.dtype.itemsize
@@ -106,8 +105,8 @@ class Writer:
         return self.model.decoder_and_logits()[0]
 
     @cached_property
-    def _across(self) -> Callable[[tuple[int, ...], int], KeyValueCache]:
-        return lru_cache(1)(lambda _, num_layers: KeyValueCache(num_layers))
+    def _across(self) -> Callable[[tuple[int, ...]], KeyValueCache]:
+        return lru_cache(1)(lambda _: KeyValueCache(len(self._decoder.layers)))
 
     def num_tokens(self, task: Task, text: str) -> int:
         """Of the whole text, the prompt included, whether or not it fits."""

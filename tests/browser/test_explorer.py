@@ -196,6 +196,26 @@ def test_nothing_of_the_pictures_shows_before_there_is_a_result(visit):
     assert plot.bounding_box()["width"] == page.locator(".explorer .heatmap").bounding_box()["width"]
 
 
+def test_a_map_is_drawn_once(visit):
+    page = visit().page
+    look(page)
+    page.locator(".heatmaplayer image").wait_for()
+    page.evaluate(
+        """() => {
+          window.titles = new Set();  // of the axes: each drawing makes two of its own
+          const watch = new MutationObserver((changes) => {
+            for (const { addedNodes } of changes)
+              for (const node of addedNodes) if (node.matches?.(".g-xtitle")) titles.add(node);
+          });
+          watch.observe(document.body, { childList: true, subtree: true });
+        }"""
+    )
+    look(page, target="Ada wrote letters.")
+    page.wait_for_function("titles.size")
+    page.wait_for_timeout(2_000)  # in which it was once drawn again
+    assert page.evaluate("titles.size") == 1
+
+
 def test_a_map_that_was_drawn_out_of_sight_fits_its_place_when_it_is_seen(visit):
     page = visit().page
     panel = look(page)

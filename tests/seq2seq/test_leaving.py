@@ -88,7 +88,6 @@ def test_one_that_is_closed_leaves_before_the_next_step_and_leaves_nothing(engin
         second.close()
         del runs, second
         assert alive(steps) == 2
-        assert len(batcher_of(engine)._expected) == 2
         steps.clear()
         last = at_once([lambda run=run: [*run][-1] for run in (first, third)])
         assert [ids(each) for each in last] == [alone[0], alone[2]]
