@@ -8,8 +8,10 @@ MODELS ?= assets/models
 MODEL ?= $(MODELS)/gloss-fusion
 TRAIN = $(BIN)/python -m seq2seq.training
 PACK = $(TRAIN).pack
+# Most of what is installed is never imported: what is, is compiled then.
+INSTALL = $(BIN)/pip install --quiet --no-compile
 # Many tests wait for a page, so there are more processes than the smallest machine has cores.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test coverage bench train train-fusion train-small train-summary train-pegasus train-qa eval lint clean
 
@@ -66,12 +68,12 @@ $(VENV)/bin/python:
 
 # The CPU build of torch where one is offered; a torch that is there already is kept.
 $(VENV)/app: requirements.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet -r requirements.txt
+	$(INSTALL) --upgrade pip
+	$(INSTALL) -r requirements.txt
 	touch $@
 
 $(VENV)/dev: requirements-dev.txt $(VENV)/app
-	$(BIN)/pip install --quiet -r requirements-dev.txt
+	$(INSTALL) -r requirements-dev.txt
 	touch $@
 
 $(VENV)/browser: $(VENV)/dev
