@@ -37,6 +37,7 @@ from demo.serving.following import follow
 from demo.serving.gate import Gate
 from demo.serving.logs import log_as_json, log_call, log_in_words
 from demo.serving.metrics import Metrics
+from demo.serving.node import give_node_time
 from demo.serving.pages import Pages
 from demo.serving.places import Places
 from demo.serving.sessions import Sessions, Streams
@@ -127,6 +128,7 @@ class Server:
         """
         os.environ["GRADIO_DEBUG"] = "0"  # or Gradio would not come back from launching, and half of this be left out
         os.environ["FORWARDED_ALLOW_IPS"] = self.settings.trusted_proxies  # for uvicorn, which Gradio starts
+        give_node_time()
         HTTP_PROTOCOLS["auto"] = PROTOCOL  # it would else take headers without end, and bodies in chunks
         routes = [Route("/healthz", self.health), Route("/readyz", self.readiness)]
         if self.metrics:

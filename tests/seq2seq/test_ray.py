@@ -212,7 +212,9 @@ def running(*command: str, log: Path, environment: dict[str, str], until: str = 
             time.sleep(0.1)
         yield process
     finally:
-        family = [process, *process.children(recursive=True)]
+        family = [process]
+        with suppress(psutil.NoSuchProcess):
+            family += process.children(recursive=True)
         for each in family:
             with suppress(psutil.NoSuchProcess):
                 each.kill()
