@@ -40,7 +40,10 @@ def heatmap(record: AttentionRecord, head: int | None = None, log: bool = False)
     rows_height = min(MAX_ROWS_HEIGHT, max(120, ROW_HEIGHT * len(record.targets)))
     across = [_category(record.sources, start, starts.step) for start in starts]
     down = [_category(record.targets, place) for place in range(len(record.targets))]
-    figure = go.Figure(
+    named = [record.sources[start] for start in starts]
+    angle = -45 if len(named) <= 30 else -90
+    margin = _margins(record.targets, named, angle)
+    return go.Figure(
         go.Heatmap(
             z=weights.astype(np.float32),
             x=across,
@@ -52,15 +55,15 @@ def heatmap(record: AttentionRecord, head: int | None = None, log: bool = False)
             colorscale=LOG_INK_SCALE if log else INK_SCALE,
             colorbar=COLORBAR,
             hovertemplate="wrote <b>%{y}</b><br>looked at <b>%{x}</b><br>weight %{z:.1%}<extra></extra>",
-        )
+        ),
+        LAYOUT
+        | {
+            "height": margin["t"] + rows_height + margin["b"],
+            "margin": margin,
+            "xaxis": {"tickangle": angle} | _axis(across, named),
+            "yaxis": {"autorange": "reversed"} | _axis(down, record.targets),
+        },
     )
-    named = [record.sources[start] for start in starts]
-    angle = -45 if len(named) <= 30 else -90
-    margin = _margins(record.targets, named, angle)
-    figure.update_layout(LAYOUT, height=margin["t"] + rows_height + margin["b"], margin=margin)
-    figure.update_xaxes(tickangle=angle, **_axis(across, named))
-    figure.update_yaxes(autorange="reversed", **_axis(down, record.targets))
-    return figure
 
 
 def darkest_weight(weights: np.ndarray, sources: tuple[Token, ...]) -> float:

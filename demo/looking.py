@@ -250,11 +250,16 @@ class Looking:
                 *self.open(self.explored(run.written(number), shown.text, settings=run.settings)),
             )
 
-    def read_ahead(self, task: Task, text: str | None, model: str | None) -> None:
-        """The text is there, and its output about to be: whoever looks soon need not wait until it is read."""
+    def read_ahead(self, task: Task, text: str | None, model: str | None, target: str | None = None) -> None:
+        """The text is there, and its output about to be, or there too: whoever looks soon need not wait as long."""
         with suppress(InputError):  # which whoever looks is told
-            if len(sent_text(text)) <= LONGEST_AHEAD:
-                self.engine.read_ahead(task, sent_text(text), chosen_card(self.engine, task, model).name)
+            text, target = sent_text(text), sent_text(target)
+            if len(text) + len(target) > LONGEST_AHEAD:
+                return
+            name = chosen_card(self.engine, task, model).name
+            if self.engine.read_ahead(task, text, name) and target.strip():
+                explored = self.explored(self.engine.force(task, text, target, name), target)
+                self.seen(explored, explored.look)
 
     def look(self, task: Task, text: str | None, target: str | None, model: str | None) -> Iterator[tuple]:
         """The output as it is written, or at once where the visitor gives it; with the last, it as `open` opens it."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 import time
 from asyncio import Lock, Semaphore
 from collections import Counter
@@ -36,15 +35,17 @@ MOST_DRAWINGS = 1
 MOST_WAITING_DRAWINGS = 16  # of seconds each, if they are the largest
 MOST_VIEWS = 1
 MOST_WAITING_VIEWS = 200  # each a moment of a page that shows a result
+MOST_SPARE = 1
+MOST_WAITING_SPARE = 8  # each with its text, for what nobody may ask
 
 
 def follow(demo: gr.Blocks, calls: Calls) -> None:
     """In one place for them all, so that none is forgotten; to be done once, when the page is built."""
-    spare = threading.Lock()
     lines = {
         COUNTS: Line(MOST_COUNTS, MOST_WAITING_COUNTS, gr.skip),
         DRAWINGS: Line(MOST_DRAWINGS, MOST_WAITING_DRAWINGS, refuse),
         VIEWS: Line(MOST_VIEWS, MOST_WAITING_VIEWS, refuse),
+        SPARE: Line(MOST_SPARE, MOST_WAITING_SPARE, gr.skip),
     }
     for event in demo.fns.values():
         if event.concurrency_id in FOLLOWED:
@@ -52,8 +53,8 @@ def follow(demo: gr.Blocks, calls: Calls) -> None:
         elif event.concurrency_id == FILES:
             event.fn = waited_for(event.fn, endpoint_name(event), demo)
         elif event.concurrency_id == SPARE:
-            event.fn = in_spare_time(event.fn, spare, lambda: not calls.running and not len(demo._queue))
-        elif event.concurrency_id in lines:
+            event.fn = in_spare_time(event.fn, lambda: not calls.running and not len(demo._queue))
+        if event.concurrency_id in lines:
             event.fn = few_at_once(event.fn, lines[event.concurrency_id])
 
 
@@ -113,16 +114,13 @@ async def to_its_end(run: Callable, call: Call, demo: gr.Blocks) -> Any:
         raise
 
 
-def in_spare_time(run: Callable, turn: threading.Lock, is_idle: Callable[[], bool]) -> Callable:
-    """The same function where nobody is served or waits, and none of its kind has the turn; else nothing."""
+def in_spare_time(run: Callable, is_idle: Callable[[], bool]) -> Callable:
+    """The same function where nobody is served or waits once it has its turn; else nothing."""
 
     @wraps(run)
     def once(*args) -> None:
-        if is_idle() and turn.acquire(blocking=False):
-            try:
-                run(*args)
-            finally:
-                turn.release()
+        if is_idle():
+            run(*args)
 
     return once
 

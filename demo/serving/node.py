@@ -12,7 +12,7 @@ from gradio import node_server
 def give_node_time() -> None:
     """Gradio waits no longer than 2 s for any page that it tries; a busy machine takes longer to draw one.
 
-    It would go on without Node then, and move the page to a second event loop, where what began in the first breaks off.
+    It would go on without Node then, and move the page to a second event loop, where what the first began breaks off.
     """
     node_server.verify_server_startup = draws
 

@@ -220,6 +220,7 @@ def _wire_ask(ask: AskPanel, looking: Looking, opened: list[Component]) -> None:
         [ask.task, ask.box.text, ask.model],
         **SPARE_EVENT,
     )
+    ask.target.blur(looking.read_ahead, [ask.task, ask.box.text, ask.model, ask.target], **SPARE_EVENT)
     cancel.click(None, cancels=[written], **PAGE_EVENT)
 
 

@@ -75,9 +75,9 @@ class Elsewhere(ABC):
         ask = self._stream if name in STREAMS else self._answer
         return update_wrapper(partial(ask, name), getattr(self._here, name))
 
-    def read_ahead(self, *asked: Any) -> None:
+    def read_ahead(self, *asked: Any) -> bool:
         """Nothing is."""
-        return
+        return False
 
     def _stream(self, name: str, *args, **kwargs) -> Iterator:
         """Raises: what the engine raises."""

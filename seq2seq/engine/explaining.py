@@ -61,7 +61,7 @@ def in_a_turn(method: Method) -> Method:
 class Explains:
     """For an engine, which has `load`, `doubting` and `turns`."""
 
-    _wholes: Mapping[tuple[Written, AttentionKind, int], AttentionRecord] = {}  # one at most; holds no model
+    _looked: Mapping[tuple[Written, View], AttentionRecord] = {}  # holds no model
 
     def pair(self, written: Written) -> Pair:
         return self._pair_of(self.load(written.task, written.model), written)
@@ -75,7 +75,7 @@ class Explains:
         """Hold on to nothing of a model that is given up."""
         self._pair_of.cache_clear()
         self._saliency_of.cache_clear()
-        self._wholes = {}
+        self._looked = {}
 
     @cached_property
     def _saliency_of(self) -> Callable[[Written], Attribution]:
@@ -143,13 +143,14 @@ class Explains:
     def attention(self, written: Written, view: View) -> AttentionRecord:
         """What one layer, or all together, looked at.
 
-        The last layer that was looked at whole is remembered: what a finished run shows first is what is taken apart.
+        The last record is remembered, as a look may have been taken ahead; and the last layer that was looked at whole,
+        as what a finished run shows first is what is taken apart.
         """
-        asked = written, view.kind, view.layer
-        whole = self._wholes.get(asked)
-        if whole is not None:
-            return regrouped(whole, view)
-        record = attention(self.pair(written), view)
-        if is_whole(view):
-            self._wholes = {asked: record}
+        asked, looked = (written, view), self._looked
+        if asked in looked:
+            return looked[asked]
+        whole = looked.get((written, View(view.kind, view.layer)))
+        record = attention(self.pair(written), view) if whole is None else regrouped(whole, view)
+        wholes = {} if is_whole(view) else {known: each for known, each in looked.items() if is_whole(known[1])}
+        self._looked = wholes | {asked: record}
         return record

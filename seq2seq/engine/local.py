@@ -275,13 +275,18 @@ class Engine(Explains):
     def count_tokens(self, task: Skill, text: str, model: str | None = None) -> TokenCount:
         return self.load(task, model).count(task, text)
 
-    def read_ahead(self, task: Task, text: str, model: str | None = None) -> None:
-        """Has a text read before anyone looks back at it, if its model is in memory and does nothing for anyone."""
-        if self.card(task, model).name in self.loaded and self.turns.are_free:
-            writer = self.load(task, model)
-            source = writer.source(task, text)
-            with self.turns:
-                writer.read_ahead(source)
+    def read_ahead(self, task: Task, text: str, model: str | None = None) -> bool:
+        """Has a text read before anyone looks back at it, if its model is in memory and does nothing for anyone.
+
+        Whether it has been.
+        """
+        if self.card(task, model).name not in self.loaded or not self.turns.are_free:
+            return False
+        writer = self.load(task, model)
+        source = writer.source(task, text)
+        with self.turns:
+            writer.read_ahead(source)
+        return True
 
     def run(
         self, task: Task, text: str, model: str | None = None, settings: GenerationSettings | None = None

@@ -22,5 +22,6 @@ class WatchedEngine(Engine):
             self.left += not ended
 
     def read_ahead(self, *arguments):
-        super().read_ahead(*arguments)
+        was_read = super().read_ahead(*arguments)
         self.read += 1
+        return was_read

@@ -72,6 +72,7 @@ class StandInEngine:
 
     def read_ahead(self, task, text, model=None):
         self.read.append(text)
+        return True
 
     def run(self, task, text, model=None, settings=None):
         refuse_blank(text)

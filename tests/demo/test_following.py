@@ -6,7 +6,7 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Event, Lock
+from threading import Event
 
 import gradio as gr
 import httpx
@@ -169,17 +169,31 @@ def test_whatever_draws_a_result_that_is_there_is_a_view():
     assert views == {"redraw", "draw", "exported", "link"}
 
 
-def test_nothing_is_done_in_spare_time_beside_the_same():
-    began, may = [], Event()
-    run = in_spare_time(lambda text: began.append(text) or may.wait(PATIENCE), Lock(), lambda: True)
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(run, "first")
-        until(lambda: began)
-        run("meanwhile")
+def test_nothing_is_done_in_spare_time_while_anybody_is_served():
+    done, is_idle = [], iter([True, False, True])
+    run = in_spare_time(done.append, lambda: next(is_idle))
+    for text in ("before", "meanwhile", "after"):
+        run(text)
+    assert done == ["before", "after"]
+
+
+def test_in_spare_time_one_thing_is_done_after_the_other():
+    engine, may, reading, most = StandInEngine(0), Event(), [], []
+
+    def read_ahead(task, text, model=None):
+        reading.append(text)
+        most.append(len(reading))
+        assert may.wait(PATIENCE)
+        reading.pop()
+
+    engine.read_ahead = read_ahead
+    with serving(engine, PageSettings()) as (server, address), ThreadPoolExecutor(4) as pool:
+        visitor = Visitor(server, address)
+        asked = [pool.submit(visitor.at_once, "read_ahead", ["fuse", TEXT, None]) for _ in range(4)]
+        until(lambda: reading)
         may.set()
-        first.result()
-    run("after")
-    assert began == ["first", "after"]
+        assert all(each.result().status_code == 200 for each in asked)
+    assert most == [1] * 4
 
 
 def test_a_very_long_text_is_not_read_ahead():

@@ -16,9 +16,10 @@ from gradio_client.exceptions import AppError
 from components.packing import NO_VIEW
 from demo.explorer_words import CHOICES_TAB, MAP_TAB, NO_HEADS, NO_SUCH_PLACE, PART_LABEL, RESULT_HINT
 from demo.links import WHOLE, Look
-from demo.looking import MOST_CELLS, Explored, Looking, draw, exported
+from demo.looking import LONGEST_AHEAD, MOST_CELLS, Explored, Looking, draw, exported
 from demo.wording import APOLOGY
-from seq2seq.engine import Engine, EngineSettings, View
+from seq2seq.engine import Engine, EngineSettings, View, explaining
+from seq2seq.explain.attention import attention
 from tests.serving import serve
 
 TEXT = "Anna Lind moved to Oslo in 2011. She opened a small bakery there."
@@ -60,6 +61,21 @@ def test_what_the_visitor_gives_is_what_is_looked_at(looking, explored):
     assert [sentence.text for sentence in explored.sentences] == TEXT.replace(". ", ".|").split("|")
     record = looking.seen(explored, look("cross", 5, "words")).record
     assert [token.text for token in record.targets if not token.special] == OUTPUT.split()
+
+
+def test_a_look_at_what_is_there_already_is_taken_before_it_is_asked_for(looking, monkeypatch):
+    seen = []
+    monkeypatch.setattr(explaining, "attention", lambda *asked: seen.append(asked) or attention(*asked))
+    output = "Anna Lind opened a small bakery."
+    looking.read_ahead("fuse", TEXT, None)
+    looking.read_ahead("fuse", TEXT, None, " ")
+    looking.read_ahead("fuse", TEXT, None, "x" * LONGEST_AHEAD)
+    assert not seen
+    looking.read_ahead("fuse", TEXT, None, f"{output} ")
+    assert len(seen) == 1
+    *_, (shown, explored, *_) = looking.look("fuse", TEXT, output, None)
+    assert shown["text"] == explored.text == output
+    assert len(seen) == 1
 
 
 def test_without_an_output_the_model_writes_it(looking):

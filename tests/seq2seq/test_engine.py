@@ -99,6 +99,25 @@ def test_nothing_is_read_ahead_that_a_model_must_be_loaded_for_or_others_wait_fo
         engine.read_ahead("fuse", " ", "taught")
 
 
+def test_the_last_look_is_remembered_beside_the_last_layer_that_was_looked_at_whole(models, monkeypatch):
+    seen = []
+    monkeypatch.setattr(explaining, "attention", lambda pair, view: seen.append(view) or attention(pair, view))
+    engine = Engine(EngineSettings(models=models))
+    written = engine.force("fuse", "Rain fell all night.", "Rain fell.", "taught")
+    by_words, whole, other = View("cross", 0, "words", "words"), View("cross", 0), View("decoder", 0, "words", "words")
+    words = engine.attention(written, by_words)
+    assert engine.attention(written, by_words) is words
+    assert seen == [by_words]
+    for view in (whole, other, other, whole):
+        engine.attention(written, view)
+    regrouped = engine.attention(written, by_words)
+    assert seen == [by_words, whole, other]
+    np.testing.assert_allclose(regrouped.weights, words.weights, atol=1e-6)
+    engine.forget()
+    engine.attention(written, whole)
+    assert seen == [by_words, whole, other, whole]
+
+
 def test_many_texts_come_back_in_order_and_errors_as_values(engine):
     texts = [f"Rain fell {number} times." if number % 7 else " " for number in range(40)]
     outputs = list(engine.run_many("fuse", texts, "taught"))
