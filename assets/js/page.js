@@ -28,16 +28,12 @@
 
   // Nobody types so much at once: there is time to read it while its reader goes on.
   const PASTED = 200; // characters
-  const lengths = new WeakMap();
-  const readAhead = (field) => {
-    const grown = field.value.length - (lengths.get(field) ?? 0);
-    lengths.set(field, field.value.length);
-    if (grown > PASTED) setTimeout(() => field.dispatchEvent(new FocusEvent("blur")));
-  };
-  document.addEventListener("input", ({ target }) => {
-    if (!target.matches(fields)) return;
-    direct(target);
-    readAhead(target);
+  const wasPasted = ({ inputType, data }) => inputType?.startsWith("insertFrom") || data?.length > PASTED;
+  document.addEventListener("input", (event) => {
+    const field = event.target;
+    if (!field.matches(fields)) return;
+    direct(field);
+    if (wasPasted(event)) setTimeout(() => field.dispatchEvent(new FocusEvent("blur")));
   });
 
   // Without this a browser leaves the page to show the file.

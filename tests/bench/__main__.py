@@ -95,10 +95,10 @@ def report_looking_in_chromium(engine: Engine) -> None:
         return
     print("\nin Chromium: seconds from a click to the map, and milliseconds of work for a word that is pointed at")
     print(
-        "| tokens | Look at once | Look, read ahead | other output | other layer | taken over "
+        f"| tokens | {' | '.join(looking.LOOKS)} | other layer | taken over "
         "| script | style | layout | all | beyond two frames | at most |"
     )
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     for (sources, targets), here in found.items():
         seconds = " | ".join(f"{each:.2f}" for each in (*here.looks, median(here.layers), max(here.taken)))
         work = " | ".join(f"{each:.1f}" for each in here.pointing.work.values())

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, cycle
+from itertools import accumulate, count, cycle, islice
 from statistics import median
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
@@ -46,10 +46,16 @@ VIEWS: dict[str, tuple[AttentionKind, int | Combination, Grain]] = {
     "cross-attention, rolled out, by words": ("cross", "rollout", "words"),
 }
 WORDS_POINTED_AT = 80
-OTHER_OUTPUTS = 3  # for a text that was looked at, of which the median is told; as of layers
 PATIENCE = 120_000  # milliseconds
 SETTLED = 1_000  # milliseconds after a map for whatever else was asked for
-TYPED = 2_000  # milliseconds that a visitor takes, at the least, to write or paste what was written
+FETCHED = 2_000  # milliseconds that a visitor takes, at the least, to find and paste what was written
+MOMENT = 1_000  # milliseconds from there to the press on Look, if it is in no hurry
+LOOKS = {  # which text, milliseconds between it and the output, and from there to the press; how often
+    "at once": (0, 0, 0, 1),
+    "text read ahead": (1, FETCHED, 0, 1),
+    "other output, at once": (1, 0, 0, 3),
+    "other output": (1, 0, MOMENT, 3),
+}
 # Of the map that was drawn before, nothing is left to be taken for the new one.
 AWAIT_MAP = """() => {
   document.querySelectorAll(".heatmaplayer image").forEach((image) => image.remove());
@@ -110,11 +116,10 @@ class Pointing:
 
 @dataclass(frozen=True)
 class InChromium:
-    """Seconds from a click to the map: on Look, at a text that was just filled in, at one that was there while the
-    output was typed, and with another output; on another layer, and on the button that takes over a summary; and
-    pointing."""
+    """Seconds from a click to the map: on Look, as in `LOOKS`; on another layer, and on the button that takes over a
+    summary; and pointing."""
 
-    looks: list[float]
+    looks: list[float]  # medians
     layers: list[float]
     taken: list[float]
     pointing: Pointing
@@ -177,15 +182,18 @@ def in_chromium(engine: Engine, num_tokens: int, target_tokens: int) -> InChromi
         panel = explorer(page)
         panel.get_by_label("Summarize", exact=True).check()
         target = panel.get_by_role("textbox", name=re.compile("^What was written"))
-        first, second = (text_of(engine, num_tokens, start=len(VIEWS) + number) for number in range(2))
-        looks = []
-        shown = ((first, 0), (second, TYPED), *[(second, 0)] * OTHER_OUTPUTS)
-        for start, (text, pause) in enumerate(shown):
-            box(panel).fill(text)
-            target.fill(text_of(engine, target_tokens + start, start))
-            page.wait_for_timeout(pause)
-            looks.append(seconds_to_the_map(panel, button(panel, "Look")))
-        looks[2:] = [median(looks[2:])]
+        texts = [text_of(engine, num_tokens, start=len(VIEWS) + number) for number in range(2)]
+        numbers, looks = count(), []
+        for place, until_output, until_press, times in LOOKS.values():
+            seconds = []
+            if box(panel).input_value() != texts[place]:
+                box(panel).fill(texts[place])
+                page.wait_for_timeout(until_output)
+            for number in islice(numbers, times):
+                target.fill(f"{text_of(engine, target_tokens, number)} {number}.")  # no two are equal
+                page.wait_for_timeout(until_press)
+                seconds.append(seconds_to_the_map(panel, button(panel, "Look")))
+            looks.append(median(seconds))
         layers = [seconds_to_the_map(panel, layer_choice(panel, number)) for number in (2, 3, 4)]
         found = pointing(page, panel)
         texts = [text_of(engine, num_tokens, start) for start in range(2)]
