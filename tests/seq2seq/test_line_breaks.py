@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+import re
+
 import pytest
 
-from seq2seq.tasks.output import plain_text, target_tokens
+from seq2seq.tasks.output import plain_text, target_tokens, tokens_decoded, tokens_found
 from seq2seq.tasks.prompts import Prompt, Sent, with_line_breaks
 from seq2seq.tasks.source import read_source
 from seq2seq.tokenizers import BertGenerationTokenizer, PegasusTokenizer
@@ -54,6 +57,27 @@ def test_every_token_keeps_its_place_in_the_lines(pegasus):
     assert "".join(token.text for token in tokens if not token.special) == "".join(text.split())
     assert tokens[ids.index(pegasus.convert_tokens_to_ids("<n>"))].text == ""
     assert tokens[-1].special
+
+
+@pytest.mark.parametrize("vocabulary", ["pegasus", "without"])
+@pytest.mark.parametrize("letters", ["in_text", "any_ids"])
+def test_pieces_that_are_found_in_the_text_are_where_decoding_ever_more_of_them_ends(vocabulary, letters, request):
+    tokenizer = request.getfixturevalue(vocabulary)
+    draw, found = random.Random(0), 0
+    names = enumerate(tokenizer.convert_ids_to_tokens(range(len(tokenizer) + 3)))  # of some, there are none
+    whole = [number for number, name in names if not re.match("<0x", name or "")]
+    for _ in range(300):
+        if letters == "in_text":
+            words = draw.choices(["quick", "The", "dog.", "fox", "é", "漢", "😀", "  ", "\n", "<n>", "▁", "a-b"], k=9)
+            ids = tokenizer(draw.choice([" ", ""]).join(words)).input_ids
+        else:
+            ids = draw.choices(whole, k=9)
+        text = plain_text(tokenizer, ids)
+        tokens = tokens_found(tokenizer, ids, text)
+        if tokens is not None:
+            found += 1
+            assert tokens == tokens_decoded(tokenizer, ids, text), (ids, text)
+    assert found > 30
 
 
 @pytest.mark.parametrize(
