@@ -11,7 +11,7 @@ PACK = $(TRAIN).pack
 # Most of what is installed is never imported: what is, is compiled then.
 INSTALL = $(BIN)/pip install --quiet --no-compile
 # Many tests wait for a page, so there are more processes than the smallest machine has cores.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Else every process of the tests would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
