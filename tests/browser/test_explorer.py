@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from seq2seq.engine import explaining
+from seq2seq.explain.attention import attention
 from tests.browser.panel import TEXT, box, button, finished_fusion, lit, output, read, run, start_long_run, written
 from tests.browser.test_choices import choose
 from tests.waiting import until
@@ -238,9 +240,26 @@ def test_a_text_that_is_pasted_is_read_at_once_and_one_that_is_typed_when_it_is_
     box(panel).press_sequentially("Nobody has read this before.")
     page.wait_for_timeout(300)
     assert engine.read == read
-    box(panel).fill("Nor has anybody read this one, which is rather longer. " * 5)
-    until(lambda: engine.read == read + 1)
+    for number, name in enumerate(("this", "that"), start=1):  # as long as what it stands in place of, too
+        box(panel).fill(f"Nor has anybody read {name} one, which is rather longer. " * 5)
+        until(lambda number=number: engine.read == read + number)
     expect(box(panel)).to_be_focused()
+
+
+def test_an_output_that_is_left_is_looked_at_before_look_is_pressed(visit, monkeypatch):
+    seen = []
+    monkeypatch.setattr(explaining, "attention", lambda *asked: seen.append(asked) or attention(*asked))
+    page = visit().page
+    page.get_by_role("tab", name="Attention", exact=True).click()
+    panel = explorer(page)
+    target = panel.get_by_role("textbox", name=re.compile("^What was written"))
+    box(panel).fill(TEXT)
+    target.fill("Ada wrote all of the notes.")
+    target.press("Tab")
+    until(lambda: seen)
+    button(panel, "Look").click()
+    expect(written(panel)).to_have_text(["Ada", "wrote", "all", "of", "the", "notes."])
+    assert len(seen) == 1
 
 
 def test_only_who_has_to_wait_to_look_sees_the_queue(visit):
