@@ -13,7 +13,7 @@ INSTALL = $(BIN)/pip install --quiet --no-compile
 # Many tests wait for a page, so there are more processes than the smallest machine has cores.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-# Else every process of the tests would compile anew what it imports.
+# Else every process that the tests start would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test coverage bench train train-fusion train-small train-summary train-pegasus train-qa eval lint clean
@@ -22,7 +22,6 @@ demo: $(VENV)/app
 	$(BIN)/python app.py
 
 test: $(VENV)/dev $(VENV)/browser lint
-	$(BIN)/python -m pytest --collect-only -qq  # compiles once what all processes would at once
 	$(PYTEST)
 
 coverage: $(VENV)/dev $(VENV)/browser

@@ -37,11 +37,11 @@ def folder(tmp_path) -> Path:
 @pytest.fixture
 def python(folder, tmp_path) -> Path:
     """The interpreter of a new environment with what the packed files ask for, and what the Hub adds."""
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     added = [f"gradio=={SpaceCard.load(folder / 'README.md').data.sdk_version}", "spaces"]
-    install = [python, "-m", "pip", "install", "--quiet", "--no-compile", "-r", folder / "requirements.txt", *added]
-    subprocess.run(install, check=True)
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile"]
+    subprocess.run([*pip, "-r", folder / "requirements.txt", *added], check=True)
     return python
 
 
