@@ -89,11 +89,13 @@ class EarlyCancel:
             self.of_visitors -= Counter([visitor])  # which forgets whom it has counted down
 
     async def push(self, body: Any, **about: Any) -> tuple:
-        """Gradio's own; whoever waits to cancel what joins is told its name."""
+        """Gradio's own; what joins is not begun if somebody waits to cancel it, who is told its name."""
         answer = joined, event_id, _ = await self.let_in(body, **about)
         for asked in self.waiting.get((body.session_hash, body.fn_index), ()):
             if asked.is_after(about["request"].scope) and not asked.joined.done():
                 asked.joined.set_result(event_id if joined else "")
+                if joined:
+                    self.queue.event_ids_to_events[event_id].alive = False
         return answer
 
     def process_events(self, events: list[Event], *about: Any) -> Coroutine:
