@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import socket
@@ -360,9 +361,17 @@ def on_its_way(address: str, visitor: Visitor) -> Iterator[None]:
         assert b" 200 OK" in connection.recv(4096)
 
 
-def test_whoever_cancels_before_joining_is_not_served(page, steps):
+def test_whoever_cancels_before_joining_is_not_served(page, steps, monkeypatch):
     server, address = page
     visitor, early = Visitor(server, address), server.early_cancel
+    event_of = early.event_of
+
+    async def slow(*asked):
+        event_id = await event_of(*asked)
+        await asyncio.sleep(3 * SECONDS_A_STEP)  # in which the run could begin
+        return event_id
+
+    monkeypatch.setattr(early, "event_of", slow)
     with ThreadPoolExecutor() as pool:
         with on_its_way(address, visitor):
             cancelling = pool.submit(cancelled, address, visitor.session, fn_index=visitor.event("generate"))
