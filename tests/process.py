@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 OURS = ("PYTHON", "GRADIO_", "GLOSS_", "VIRTUAL_ENV")  # what may be set for the tests themselves
@@ -61,3 +62,11 @@ def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
                 return
         time.sleep(0.1)
     pytest.fail(f"no answer in {SECONDS_TO_START} s: {log.read_text()}")
+
+
+def title(process: psutil.Process) -> str:
+    """Its command line; none if it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""

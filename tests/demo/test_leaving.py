@@ -32,6 +32,7 @@ from seq2seq.tasks.pattern import pattern
 from tests import waiting
 from tests.demo.test_serving import metrics
 from tests.demo.visitor import SETTINGS, Visitor
+from tests.process import title
 from tests.seq2seq.test_hostile_documents import HOSTILE
 from tests.serving import serving
 from tests.waiting import PATIENCE, within
@@ -218,9 +219,8 @@ def test_whoever_leaves_while_others_have_their_turn_computes_nothing(engine, pa
 
 
 def readers() -> list[psutil.Process]:
-    """The processes that read files."""
-    children = psutil.Process().children()
-    return [each for each in children if any("seq2seq.files" in word for word in each.cmdline())]
+    """The processes that read files; none that has just ended."""
+    return [each for each in psutil.Process().children() if "seq2seq.files" in title(each)]
 
 
 def test_whoever_leaves_a_file_has_no_reader_when_the_place_is_given_back(page):

@@ -35,7 +35,7 @@ from seq2seq.models.pretrained import PreTrainedModel
 from seq2seq.tasks import GenerationSettings, InputError
 from tests.aside import awaited
 from tests.demo.stand_in import StandInEngine
-from tests.process import free_port, started
+from tests.process import free_port, started, title
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -185,13 +185,6 @@ class Started:
             each for each in self.head.children(recursive=True) if title(each).startswith(REPLICA.format(application))
         )
         return process
-
-
-def title(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
 
 
 def num_models_here() -> int:
